@@ -5,39 +5,39 @@ The bot's own sentences are answers too, so that everything goes through the one
 """
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from bots.conversing.actions import SMALL_PRINT_FACTOR, available_actions, file_of
 from bots.conversing.answer_action import BOXES, AnswerAction, first_questions
+from bots.conversing.attachments import Attachments, no_picture
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
 from bots.conversing.display import Display
 from bots.conversing.events import Ask, Tell
-from bots.conversing.other_pages import keep_document, turn_pages
+from bots.conversing.other_pages import turn_pages
 from bots.conversing.parts import WHAT_IS_THIS, Pointed, box_of, cut_out, pointed_in_words
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answer import Answer, Ending
-from core.answers.receipt import made_room
 from core.conversation import Conversation, Picture, Question, Turn
-from core.errors import BadImage, BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
+from core.errors import BadQuestion, BotError, Busy, Interrupted, NoPicture, NotFound
 from core.i18n import Translator
 from core.image import Image
 from core.model.description import ModelDescription
-from core.pictures.documents import open_document
 from core.pictures.images import make_image
 from core.small_talk import is_small_talk
 
 
 async def respond(request: AnswerRequest, services: Services, translator: Translator, tell: Tell) -> Answer:
     """Answer a request. Raises `BotError`."""
-    response = _Response(request, services, translator, tell, list(request.notes))
+    notes = list(request.notes)
+    attachments = Attachments(request, services, translator, notes)
+    response = _Response(request, services, translator, tell, notes, attachments)
     try:
         return await response.dispatch()
     except NoPicture as error:
         if request.chooses:
             raise
-        raise NoPicture(" ".join(response.notes) or translator.explain(_no_picture())) from error
+        raise NoPicture(" ".join(response.notes) or translator.explain(no_picture())) from error
 
 
 @dataclass(slots=True)
@@ -47,7 +47,7 @@ class _Response:
     translator: Translator
     tell: Tell
     notes: list[str]  # what was left out
-    has_pages: bool = False  # one of the files; those that the question names were chosen from it
+    attachments: Attachments
 
     async def dispatch(self) -> Answer:
         match self.request.command:
@@ -78,31 +78,31 @@ class _Response:
         pictures: list[Image] = []
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
-            pictures = await self._open_files()
+            pictures = await self.attachments.open()
         asks = bool(
             request.text and (answered or not is_small_talk(request.text))
         )  # "haha" below a picture is no question
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
         if request.stopped() and not request.chooses:
-            await self._keep_for_later(pictures)
+            await self.attachments.keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
             images = (*pictures, *request.images)
-            if request.turns_pages and not (answered or self.has_pages):
+            if request.turns_pages and not (answered or self.attachments.has_pages):
                 images = await self._turn_pages(images)
             try:
                 return await self._ask_assistant(Question(request.text, images, request.alone, request.asker))
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
-                await self._keep_for_later(pictures)
+                await self.attachments.keep_for_later(pictures)
                 raise
         if pictures:
             if request.offer is not None:
                 request.offer(first_questions(self.services.model))
-            return fixed_answer(" ".join([await self._keep(pictures), *self.notes]))
-        raise _no_picture()
+            return fixed_answer(" ".join([await self.attachments.keep(pictures), *self.notes]))
+        raise no_picture()
 
     async def _turn_pages(self, images: tuple[Image, ...]) -> tuple[Image, ...]:
         """Return the question's pictures, with the pages that it names of the conversation's document."""
@@ -117,7 +117,7 @@ class _Response:
     async def _obey(self) -> Answer:
         """Carry out a command. Pictures that came with it are kept first, whatever its caption asks for."""
         command = self.request.command
-        kept = await self._keep_files() if command in COMMANDS and COMMANDS[command].keeps_files else []
+        kept = await self.attachments.keep_all() if command in COMMANDS and COMMANDS[command].keeps_files else []
         try:
             answer = await obey(self.request, self.services, self.translator, self.tell)
         except BotError as error:
@@ -125,14 +125,6 @@ class _Response:
                 raise
             answer = fixed_answer(self.translator.explain(error))
         return replace(answer, text="\n".join(filter(None, [*kept, answer.text])))
-
-    async def _keep_files(self) -> list[str]:
-        """Keep the pictures that came with a command. Return what to say about them and about what was no picture."""
-        try:
-            pictures = await self._open_files()
-        except NoPicture:  # the notes name what is wrong with each file
-            return self.notes
-        return [await self._keep(pictures), *self.notes] if pictures else self.notes
 
     async def _begin_with_a_question(self) -> Answer:
         """Begin a new conversation with its first question. A repetition, or an edit, does not begin it once more."""
@@ -147,7 +139,7 @@ class _Response:
         turn = await self._turn_about() if request.about else None
         if request.about is None or (turn is not None and await self._is_last(turn)):
             if request.about is None:
-                self.notes = await self._keep_files()
+                self.notes[:] = await self.attachments.keep_all()
             retry = self.services.assistant.retry
             return await self._show(
                 lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)
@@ -199,8 +191,8 @@ class _Response:
         """Ask about the part of a picture that words name, or say how one is named."""
         about, known = await self._turn_about(), await self._outline()
         if self.request.files:
-            images = await self._open_files()
-            await self._keep([image for image in images if image.id not in known.images])
+            images = await self.attachments.open()
+            await self.attachments.keep([image for image in images if image.id not in known.images])
             known = await self._outline()
             sent = {image.id for image in images}
             about = Turn("", tuple(picture for picture in known.pictures if picture.image.id in sent))
@@ -263,61 +255,6 @@ class _Response:
                 raise BadQuestion("There is no picture {number} in this conversation.", number=number)
         return tuple(pictures[number] for number in numbers)
 
-    async def _open_files(self) -> list[Image]:
-        """Open the files. One that cannot be opened is named in a note, and the others are used."""
-        request, store = self.request, self.services.store
-        pictures: list[Image] = []
-        errors: list[tuple[int, BadImage | Busy]] = []
-        await self.services.assistant.count_files(request.person, request.replaces or request.key, len(request.files))
-        limits = await self.services.limits(request.conversation_id) if request.files else self.services.images
-        for index, file in enumerate(request.files):
-            try:
-                document = await open_document(await file.read(), request.text, limits)
-            except (BadImage, Busy) as error:
-                errors.append((index, error))
-                continue
-            pictures += document.images
-            self.has_pages |= document.of > 1
-            await keep_document(store, request.conversation_id, request.person, [document], begins=True)
-            self.notes.append(document.note(self.translator, kept=True))
-            if request.made is not None:
-                await request.made(index, document.images)
-        self.notes = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
-        if errors and not pictures:
-            raise next((error for _, error in errors if error.retryable), _no_picture())
-        return pictures
-
-    def _named(self, index: int, error: BotError) -> str:
-        """Return what is wrong with a file, and with which if there are several."""
-        files, reason = self.request.files, self.translator.explain(error)
-        if len(files) == 1:
-            return reason
-        name = files[index].name or self.translator.say("File {number} of {of}", number=index + 1, of=len(files))
-        return f"{name}: {reason}"
-
-    async def _keep_for_later(self, pictures: list[Image]) -> None:
-        """Unless there are too many just now: then they have to be sent again."""
-        if self.request.chooses:
-            return
-        with suppress(Busy):
-            await self._keep(pictures)
-
-    async def _keep(self, pictures: list[Image]) -> str:
-        numbers, gone = await self.services.assistant.add_pictures(
-            self.request.conversation_id, pictures, self.request.person
-        )
-        if gone:
-            self.notes.append(made_room(gone, self.translator))
-        return say_got_pictures(numbers, self.translator)
-
-
-def say_got_pictures(numbers: Sequence[int], translator: Translator) -> str:
-    """Return what to say to pictures without a question. One that came again has kept its number."""
-    numbers = sorted(set(numbers))
-    if len(numbers) == 1:
-        return translator.say("Got picture {number}. What would you like to know?", number=numbers[0])
-    return translator.say("Got pictures {numbers}. What would you like to know?", numbers=translator.listed(numbers))
-
 
 def introduce(model: ModelDescription, translator: Translator) -> str:
     """Return what a chat's first answer says about the model; "" if there is nothing to say."""
@@ -325,7 +262,3 @@ def introduce(model: ModelDescription, translator: Translator) -> str:
         return ""
     how = translator.say("the operator can install the real one")
     return f"{translator.explain(model.introduction)} · {how}"
-
-
-def _no_picture() -> NoPicture:
-    return NoPicture("Send a picture with your question, or reply to a picture and ask about it.")

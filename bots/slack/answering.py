@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from bots.conversing.answer_action import first_questions
-from bots.conversing.answering import respond, say_got_pictures
+from bots.conversing.answering import respond
+from bots.conversing.attachments import say_got_pictures
 from bots.conversing.commands import COMMANDS, fixed_answer
 from bots.conversing.events import Tell
 from bots.conversing.request import AnswerRequest

@@ -2,7 +2,7 @@
 
 from bots.conversing.actions import available_actions, file_of
 from bots.conversing.answer_action import AnswerAction
-from bots.conversing.answering import say_got_pictures
+from bots.conversing.attachments import say_got_pictures
 from core.answer import Answer, Ending
 from core.conversation import Turn
 from core.i18n import Translator
