@@ -6,6 +6,7 @@ The bot's own sentences are answers too, so that everything goes through the one
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from bots.conversing.actions import SMALL_PRINT_FACTOR, available_actions, file_of
 from bots.conversing.answer_action import BOXES, AnswerAction, first_questions
@@ -84,7 +85,7 @@ class _Response:
         )  # "haha" below a picture is no question
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
-        if request.stopped() and not request.chooses:
+        if request.hooks.is_stopped() and not request.chooses:
             await self.attachments.keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
@@ -92,15 +93,16 @@ class _Response:
             if request.turns_pages and not (answered or self.attachments.has_pages):
                 images = await self._turn_pages(images)
             try:
-                return await self._ask_assistant(Question(request.text, images, request.alone, request.asker))
+                return await self._ask_assistant(
+                    Question(request.text, images, request.alone, request.asker.person_if_shared)
+                )
             except Interrupted:
                 raise
             except Busy:  # trying again is about them too, and Telegram shows an album's or a reply's only once
                 await self.attachments.keep_for_later(pictures)
                 raise
         if pictures:
-            if request.offer is not None:
-                request.offer(first_questions(self.services.model))
+            request.hooks.offer(first_questions(self.services.model))
             return fixed_answer(" ".join([await self.attachments.keep(pictures), *self.notes]))
         raise no_picture()
 
@@ -110,8 +112,7 @@ class _Response:
         turned = await turn_pages(self.request, self.services, images, voice)
         if turned.note:
             self.notes.append(turned.note)
-            if self.request.noted is not None:
-                self.request.noted(turned.note)
+            self.request.hooks.on_note(turned.note)
         return turned.images
 
     async def _obey(self) -> Answer:
@@ -140,9 +141,9 @@ class _Response:
         if request.about is None or (turn is not None and await self._is_last(turn)):
             if request.about is None:
                 self.notes[:] = await self.attachments.keep_all()
-            retry = self.services.assistant.retry
+            retry, stopped = self.services.assistant.retry, request.hooks.is_stopped
             return await self._show(
-                lambda tell: retry(request.conversation_id, request.key, request.person, tell, request.stopped)
+                partial(retry, request.conversation_id, request.key, request.asker.person, is_stopped=stopped)
             )
         if turn is not None:
             images = tuple(it.image for it in turn.pictures)
@@ -151,9 +152,9 @@ class _Response:
 
     async def _edit(self) -> Answer:
         """Answer a question of the conversation again in other words."""
-        request, edit = self.request, self.services.assistant.edit
-        chat, key, person = request.conversation_id, request.key, request.person
-        return await self._show(lambda tell: edit(chat, request.turn, request.text, key, person, tell, request.stopped))
+        request, stopped = self.request, self.request.hooks.is_stopped
+        edit = partial(self.services.assistant.edit, request.conversation_id, request.turn, request.text)
+        return await self._show(partial(edit, request.key, request.asker.person, is_stopped=stopped))
 
     async def _is_last(self, turn: Turn) -> bool:
         return (await self._outline()).turns[-1:] == (turn,)
@@ -164,7 +165,7 @@ class _Response:
         if turn is None:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
         sharper = self.services.images.sharpened(SMALL_PRINT_FACTOR)
-        await self.services.assistant.check_question(self.request.person)
+        await self.services.assistant.check_question(self.request.asker.person)
         sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
         if not (any(sent) or self.request.chooses):
             raise NotFound(
@@ -185,7 +186,7 @@ class _Response:
         if not (answered or await self._is_last(turn)):
             raise BadQuestion("Other questions were asked since then. Please ask for the rest in your own words.")
         text = self.translator.for_question(turn.text).say("Go on.")
-        return await self._ask_assistant(Question(text, alone=True, person=self.request.asker))
+        return await self._ask_assistant(Question(text, alone=True, person=self.request.asker.person_if_shared))
 
     async def _ask_about_named_region(self) -> Answer:
         """Ask about the part of a picture that words name, or say how one is named."""
@@ -207,19 +208,21 @@ class _Response:
 
     async def _ask_about_region(self, pointed: Pointed, known: Conversation) -> Answer:
         """Ask about a part of a picture, which becomes the conversation's next picture."""
-        await self.services.assistant.check_question(self.request.person)
+        await self.services.assistant.check_question(self.request.asker.person)
         limits = await self.services.limits(self.request.conversation_id)
         image, part = await cut_out(pointed, known, self.services.store, limits)
         text = pointed.question or self.translator.explain(WHAT_IS_THIS)
-        return await self._ask_assistant(Question(text, (image,), alone=True, person=self.request.asker, part=part))
+        return await self._ask_assistant(
+            Question(text, (image,), alone=True, person=self.request.asker.person_if_shared, part=part)
+        )
 
     async def _outline(self) -> Conversation:
         return await self.services.store.outline(self.request.conversation_id)
 
     async def _ask_assistant(self, question: Question) -> Answer:
-        request, ask = self.request, self.services.assistant.ask
-        chat, key, person = request.conversation_id, request.key, request.person
-        return await self._show(lambda tell: ask(chat, question, key, person, tell, request.stopped, request.replaces))
+        request, stopped = self.request, self.request.hooks.is_stopped
+        ask = partial(self.services.assistant.ask, request.conversation_id, question, request.key)
+        return await self._show(partial(ask, request.asker.person, is_stopped=stopped, replaces=request.replaces))
 
     async def _show(self, ask: Ask) -> Answer:
         introduction = introduce(self.services.model, self.translator)
@@ -234,8 +237,7 @@ class _Response:
             actions = tuple(action for action in actions if action is not AnswerAction.CSV)
             if table := file_of(turn, AnswerAction.CSV):
                 self.tell(table)
-        if self.request.offer is not None:
-            self.request.offer(actions if self.request.keeps else ())  # a forgotten answer gives nothing later
+        self.request.hooks.offer(actions if self.request.keeps else ())  # a forgotten answer gives nothing later
         return turn
 
     async def _turn_about(self) -> Turn | None:

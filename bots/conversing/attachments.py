@@ -29,7 +29,9 @@ class Attachments:
         request, store = self.request, self.services.store
         pictures: list[Image] = []
         errors: list[tuple[int, BadImage | Busy]] = []
-        await self.services.assistant.count_files(request.person, request.replaces or request.key, len(request.files))
+        await self.services.assistant.count_files(
+            request.asker.person, request.replaces or request.key, len(request.files)
+        )
         limits = await self.services.limits(request.conversation_id) if request.files else self.services.images
         for index, file in enumerate(request.files):
             try:
@@ -39,10 +41,9 @@ class Attachments:
                 continue
             pictures += document.images
             self.has_pages |= document.of > 1
-            await keep_document(store, request.conversation_id, request.person, [document], begins=True)
+            await keep_document(store, request.conversation_id, request.asker.person, [document], begins=True)
             self.notes.append(document.note(self.translator, kept=True))
-            if request.made is not None:
-                await request.made(index, document.images)
+            await request.hooks.on_opened(index, document.images)
         self.notes[:] = [note for note in self.notes if note] + [self._named(index, error) for index, error in errors]
         if errors and not pictures:
             raise next((error for _, error in errors if error.retryable), no_picture())
@@ -74,7 +75,7 @@ class Attachments:
     async def keep(self, pictures: list[Image]) -> str:
         """Let the pictures wait for a question. Return what to say about them."""
         numbers, gone = await self.services.assistant.add_pictures(
-            self.request.conversation_id, pictures, self.request.person
+            self.request.conversation_id, pictures, self.request.asker.person
         )
         if gone:
             self.notes.append(made_room(gone, self.translator))

@@ -96,7 +96,7 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
         return CommandResult(translator.say("Say where to look: {example}, for example.", example=example))
     if command is None or command.run is None or (command.needs_files and not request.display.files):
         return await _help(request, services, translator)
-    if command.for_admins and request.user not in request.admins:
+    if command.for_admins and not request.asker.admin:
         raise NotAllowed(ADMINS_ONLY)
     return await command.run(request, services, translator)
 
@@ -106,10 +106,10 @@ async def _help(request: AnswerRequest, services: Services, translator: Translat
     introduction = request.introduction or request.platform.introduction
     lines = [
         command.explained(request.platform, translator)
-        for command in allowed(request.platform, admin=request.user in request.admins, files=request.display.files)
+        for command in allowed(request.platform, admin=request.asker.admin, files=request.display.files)
     ]
     paragraphs = [*map(translator.explain, introduction), "\n".join(lines)]
-    if services.store.ratings and (request.platform.rate_in_groups or not request.shared):
+    if services.store.ratings and (request.platform.rate_in_groups or not request.asker.shared):
         paragraphs.append(translator.say("A 👍 or 👎 on one of my answers tells the operator whether it is right."))
     return CommandResult("\n\n".join(paragraphs))
 

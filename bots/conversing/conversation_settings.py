@@ -64,14 +64,13 @@ async def press(request: AnswerRequest, services: Services, translator: Translat
 
 
 async def _check_allowed(request: AnswerRequest) -> None:
-    if not await request.may_change_settings():
+    if not await request.hooks.may_change_settings():
         raise NotAllowed("Only the admins of this group, or the person who began the thread, may change its settings.")
 
 
 def _shown(known: ConversationSettings, request: AnswerRequest, translator: Translator) -> CommandResult:
     """Return the settings with a way to change each, and offer buttons for those that have few values."""
-    if request.offer is not None:
-        request.offer(tuple(action for action, change in BUTTONS.items() if change(known) != known))
+    request.hooks.offer(tuple(action for action, change in BUTTONS.items() if change(known) != known))
     say, prefix = translator.say, request.platform.prefix
     word = prefix + ("设置" if translator.language == "zh" and not prefix else "settings")
     values = {

@@ -187,7 +187,7 @@ class Dispatcher:
 
         Raises what `Reply.write` does, and what the inbox should try again.
         """
-        asker.set_current(request.person, message.arrived, self._platform)
+        asker.set_current(request.asker.person, message.arrived, self._platform)
         # Read before, so that a question is finished as soon as it is answered. A command may change it.
         request = replace(request, keeps=await self._keeps(message))
         try:
@@ -225,9 +225,9 @@ class Dispatcher:
         try:
             if not message.sent and request.wants_nothing:
                 return
-            standing = await self.permissions.standing(request.user, request.places)
+            standing = await self.permissions.standing(request.asker.user, request.asker.places)
             if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
-                log_event(log, "refused", platform=self._platform, reason="blocked", person=request.user)
+                log_event(log, "refused", platform=self._platform, reason="blocked", person=request.asker.user)
                 return
             if not self._admits(message, request, standing):
                 return
@@ -240,8 +240,9 @@ class Dispatcher:
                 message = running.message = await self._forget(message)
             self.reactions.show(request.spot, message.key, message.conversation_id)
             reply = running.reply = reply_of(message, record)
-            admins = self.permissions.listed.admins
-            request = replace(request, stopped=lambda: running.stopped, admins=admins, offer=reply.offer)
+            hooks = replace(request.hooks, is_stopped=lambda: running.stopped, offer=reply.offer)
+            is_admin = request.asker.user in self.permissions.listed.admins
+            request = replace(request, hooks=hooks, asker=replace(request.asker, admin=is_admin))
             request = await self._edited(message, request)
 
             async def answer(tell: Tell) -> Answer:
@@ -257,13 +258,15 @@ class Dispatcher:
 
     def _admits(self, message: StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
         """Return whether it is answered, as far as bots that answer each other are concerned."""
-        if not request.automatic:
+        if not request.asker.automatic:
             if standing is Standing.ALLOWED:
-                self._loop_guard.end_row(request.chat)
+                self._loop_guard.end_row(request.asker.chat)
             return True
-        if self._loop_guard.admits(request.chat, f"{message.key}:{message.digest}") or message.sent:
+        if self._loop_guard.admits(request.asker.chat, f"{message.key}:{message.digest}") or message.sent:
             return True
-        log_event(log, "refused", platform=self._platform, reason="loop", person=request.user, chat=request.chat)
+        log_event(
+            log, "refused", platform=self._platform, reason="loop", person=request.asker.user, chat=request.asker.chat
+        )
         return False
 
     async def _forget_unless_kept(self, message: StoredMessage) -> None:
@@ -291,12 +294,12 @@ class Dispatcher:
         """
         access_request = AccessRequest()
         if refusal is None and self.permissions.listed.admins:
-            access_request = await self._services.store.meet(request.user, message)
+            access_request = await self._services.store.meet(request.asker.user, message)
         if access_request.due:
             self._tell_admins(request)
-        if not self.strangers.claim_line(request.user, request.chat) and not message.sent:
+        if not self.strangers.claim_line(request.asker.user, request.asker.chat) and not message.sent:
             return None
-        return (stranger_line_when_asked if access_request.held else stranger_line)(request.known_as, translator)
+        return (stranger_line_when_asked if access_request.held else stranger_line)(request.asker.known_as, translator)
 
     async def _forget(self, message: StoredMessage) -> StoredMessage:
         """Forget a conversation before the confirmation is sent.

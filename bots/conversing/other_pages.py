@@ -82,13 +82,13 @@ async def turn_pages(
     if known is not None and request.pages:
         chosen, missing = _there(known, request.pages, {image.id for image in images})
         if not missing:  # they were chosen ahead: nothing is read or drawn again
-            await services.assistant.check_question(request.person)
+            await services.assistant.check_question(request.asker.person)
             kept = await _without(store, request, images, set(known.images.values()) - chosen)
             return Turned(tuple(kept.values()), pages_left_out(request.pages, known.of, translator, kept=True))
     document = await store.document(here)
     if document is None or (known is not None and known.digest != document.digest):
         return Turned(tuple(images))
-    await services.assistant.check_question(request.person)
+    await services.assistant.check_question(request.asker.person)
     try:
         opened = await open_document(document.data, request.text, await services.limits(here), request.pages)
     except BadImage as error:  # a page that it does not have; the question may be about another one

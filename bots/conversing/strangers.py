@@ -53,8 +53,10 @@ def stranger_line_when_asked(who: str, translator: Translator) -> str:
 
 def told_to_admins(request: AnswerRequest) -> str:
     """Return the question to the admins whether a stranger is let in, in all languages, as its readers are unknown."""
-    name = " ".join(request.called.split())[:NAME_CHARACTERS]
-    note = Note("Somebody new writes to me: {name} – {who}. Shall I answer them?", name=name, who=request.known_as)
+    name = " ".join(request.asker.called.split())[:NAME_CHARACTERS]
+    note = Note(
+        "Somebody new writes to me: {name} – {who}. Shall I answer them?", name=name, who=request.asker.known_as
+    )
     return in_all_languages(note)
 
 

@@ -46,8 +46,7 @@ class Answering:
             if inquiry.asked.files and not found.own:
                 return fixed_answer(no_picture(inquiry.asked.files, translator))
             if found.numbers and not found.own and not inquiry.text:
-                if request.offer is not None:
-                    request.offer(first_questions(self._services.model))
+                request.hooks.offer(first_questions(self._services.model))
                 return fixed_answer(" ".join([say_got_pictures(found.numbers, translator), *found.notes]))
 
         async def made(index: int, images: Sequence[Image]) -> None:
@@ -57,7 +56,8 @@ class Answering:
                 await self._services.store.remember_file(f"slack:{file_id}", request.conversation_id, ids)
 
         files, notes = self._files.attachments(found.own), (*request.notes, *found.notes)
-        return await respond(replace(request, files=files, notes=notes, made=made), self._services, translator, tell)
+        request = replace(request, files=files, notes=notes, hooks=replace(request.hooks, on_opened=made))
+        return await respond(request, self._services, translator, tell)
 
     async def _own_pictures(self, inquiry: Inquiry, request: AnswerRequest) -> tuple[AnswerRequest, Found]:
         """Find the pictures that came with a command. Below a picture, "help" is a question."""

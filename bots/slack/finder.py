@@ -97,7 +97,7 @@ class Finder:
         errors: list[tuple[SlackFile, BotError]] = []
         with suppress(BadQuestion):  # more than a person may send at once, which must not make the thread useless
             key = ":".join([request.key, *(file.id or "" for file in files)])
-            await self._services.assistant.count_files(request.person, key, len(files))
+            await self._services.assistant.count_files(request.asker.person, key, len(files))
         limits = await self._services.limits(conversation_id) if files else self._services.images
         for file in files:
             try:
@@ -109,7 +109,7 @@ class Finder:
             found.numbers += await store.add_pictures(conversation_id, document.images, first=first)
             first = None
             found.notes += [note] if (note := document.note(translator, kept=True)) else []
-            await keep_document(store, conversation_id, request.person, [document])
+            await keep_document(store, conversation_id, request.asker.person, [document])
             if file.id:
                 ids = found.images[file.id] = [image.id for image in document.images]
                 await store.remember_file(f"slack:{file.id}", conversation_id, ids)  # need not be downloaded again

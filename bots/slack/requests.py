@@ -2,7 +2,9 @@
 
 from functools import partial
 
+from bots.conversing.asker import Asker
 from bots.conversing.display import DisplayOptions
+from bots.conversing.reply_hooks import ReplyHooks
 from bots.conversing.request import AnswerRequest
 from bots.slack.config import SlackConfig
 from bots.slack.files import Files
@@ -24,26 +26,28 @@ class Requests:
     async def of(self, inquiry: Inquiry) -> AnswerRequest:
         message, place = inquiry.message, inquiry.place
         return AnswerRequest(
-            message.conversation_id,
-            message.key,
-            SLACK,
-            f"slack:{place.team}:{place.user}",
-            inquiry.text,
-            inquiry.command,
-            self._files.attachments(inquiry.asked.files),
+            conversation_id=message.conversation_id,
+            key=message.key,
+            platform=SLACK,
+            asker=Asker(
+                person=f"slack:{place.team}:{place.user}",
+                user=place.user,
+                called=f"<@{place.user}>" if place.known_user else place.user,
+                places=place.places,
+                shared=not place.direct,
+                automatic=inquiry.automatic,
+            ),
+            text=inquiry.text,
+            command=inquiry.command,
+            files=self._files.attachments(inquiry.asked.files),
             about=inquiry.about,
-            user=place.user,
-            called=f"<@{place.user}>" if place.known_user else place.user,
-            places=place.places,
             quiet=not (place.direct and inquiry.asked.top_level),
-            shared=not place.direct,
             begun_by_another=inquiry.command == "forget" and inquiry.asked.is_of_another,
             display=self._display,
-            may_change_settings=partial(self._began, inquiry),
             spot=place.spot if inquiry.is_typed else None,
-            automatic=inquiry.automatic,
             introduction=() if place.direct else self._introduction,
             bot="" if place.direct else self._bot,
+            hooks=ReplyHooks(may_change_settings=partial(self._began, inquiry)),
         )
 
     async def _began(self, inquiry: Inquiry) -> bool:

@@ -9,9 +9,11 @@ from telegram import Bot
 from telegram.constants import ChatMemberStatus
 from telegram.error import TelegramError
 
+from bots.conversing.asker import Asker
 from bots.conversing.commands import pressed_question
 from bots.conversing.display import DisplayOptions
 from bots.conversing.reactions import Spot
+from bots.conversing.reply_hooks import ReplyHooks
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN
@@ -53,29 +55,33 @@ class Requests:
         pressed = pressed_question(inquiry.command, translator)
         chat_id, message_id, is_group = inquiry.chat_id, inquiry.message_id, inquiry.is_in_group
         return AnswerRequest(
-            message.conversation_id,
-            message.key,
-            TELEGRAM,
-            f"telegram:{asker.id}",
-            pressed or inquiry.text,
-            None if pressed else inquiry.command,
-            attachments(self._bot, chat_id, message_id, inquiry.files, self._services.images, self._undelivered),
-            inquiry.about,
-            user=str(asker.id),
-            called=asker.name,
-            places=(str(chat_id),),
+            conversation_id=message.conversation_id,
+            key=message.key,
+            platform=TELEGRAM,
+            asker=Asker(
+                person=f"telegram:{asker.id}",
+                user=str(asker.id),
+                called=asker.name,
+                places=(str(chat_id),),
+                shared=is_group,
+                automatic=asker.is_automatic,
+            ),
+            text=pressed or inquiry.text,
+            command=None if pressed else inquiry.command,
+            files=attachments(self._bot, chat_id, message_id, inquiry.files, self._services.images, self._undelivered),
+            about=inquiry.about,
             quiet=is_group,
-            shared=is_group,
             begun_by_another=is_group,
             notes=_notes(inquiry, translator),
             display=self._display,
-            may_change_settings=partial(self._may_change_settings, chat_id, asker),
             spot=None if inquiry.pressed else Spot(str(chat_id), str(message_id)),
-            automatic=asker.is_automatic,
             bot=f"@{self._bot.username}" if is_group else "",
             introduction=in_a_group(self._bot.username) if is_group else (),
-            made=partial(self._remember, message.conversation_id, inquiry.files),
             shown=inquiry.shown,
+            hooks=ReplyHooks(
+                may_change_settings=partial(self._may_change_settings, chat_id, asker),
+                on_opened=partial(self._remember, message.conversation_id, inquiry.files),
+            ),
         )
 
     async def _remember(

@@ -13,12 +13,14 @@ from dataclasses import replace
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answering import respond
+from bots.conversing.asker import Asker
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.display import DisplayOptions
 from bots.conversing.events import Tell
 from bots.conversing.other_pages import document_to_keep, keep_document
 from bots.conversing.platform import Platform
+from bots.conversing.reply_hooks import ReplyHooks
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.web.broadcast import Broadcast
@@ -329,22 +331,22 @@ class Receiver:
 
     async def _answer(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast) -> None:
         request = AnswerRequest(
-            message.conversation_id,
-            message.key,
-            WEB,
-            sent.person,
-            sent.text,
-            sent.command,
+            conversation_id=message.conversation_id,
+            key=message.key,
+            platform=WEB,
+            asker=Asker(person=sent.person),
+            text=sent.text,
+            command=sent.command,
             pictures=sent.pictures,
             region=Region(*sent.region) if sent.region else None,
             images=tuple(broadcast.images or ()),
-            noted=broadcast.note,
             turns_pages=not (sent.brought or broadcast.images),
             pages=sent.pages,
             document=sent.document,
             turn=sent.turn,
             alone=sent.alone,
             display=AS_IT_IS,
+            hooks=ReplyHooks(on_note=broadcast.note),
         )
         if request.forgets:
             self.broadcasts.give_up(broadcast)
@@ -363,7 +365,7 @@ class Receiver:
             await self.conversation(request.conversation_id)
         answer = await respond(request, self._services, Translator("en"), tell)
         if (broadcast := self.broadcasts.find(request.key)) is not None:
-            await keep_document(self.store, request.conversation_id, request.person, broadcast.documents)
+            await keep_document(self.store, request.conversation_id, request.asker.person, broadcast.documents)
         return answer
 
     async def _fail(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception) -> None:

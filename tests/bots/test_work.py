@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bots.conversing.answering import respond
+from bots.conversing.asker import Asker
 from bots.conversing.request import AnswerRequest, Attachment
 from bots.conversing.services import Services
 from bots.telegram.platform import TELEGRAM
@@ -29,7 +30,14 @@ async def test_no_file_of_a_chat_is_fetched_beyond_the_quota(tmp_path: Path, tex
         return b"no picture" if fetched == 1 else photo()
 
     async def send(key: str) -> str:
-        request = AnswerRequest("chat:1:0", key, TELEGRAM, "chat:ann", text, files=(Attachment(fetch, "a.png"),))
+        request = AnswerRequest(
+            conversation_id="chat:1:0",
+            key=key,
+            platform=TELEGRAM,
+            asker=Asker(person="chat:ann"),
+            text=text,
+            files=(Attachment(fetch, "a.png"),),
+        )
         try:
             return (await respond(request, services, Translator("en"), lambda event: None)).text
         except BotError as error:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from bots.conversing.asker import Asker
 from bots.conversing.command import Command, Takes
 from bots.conversing.commands import (
     COMMANDS,
@@ -55,13 +56,25 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     tmp_path: Path, platform: Platform, language: str
 ) -> None:
     person, voice = f"{platform.name}:7", Translator(language)
-    request = AnswerRequest("chat", "1", platform, person, command="help", display=DisplayOptions(files=True))
+    request = AnswerRequest(
+        conversation_id="chat",
+        key="1",
+        platform=platform,
+        asker=Asker(person=person),
+        command="help",
+        display=DisplayOptions(files=True),
+    )
     lines = (await told(tmp_path, request, language)).splitlines()
     own = [line for line in lines if " – " in line]
     assert lines[0] in voice.explain(platform.introduction[0])
     assert len(own) == len(allowed(platform, admin=False)) < len(ROWS)
     admins = AnswerRequest(
-        "chat", "1", platform, person, command="help", display=request.display, user="7", admins=frozenset({"7"})
+        conversation_id="chat",
+        key="1",
+        platform=platform,
+        asker=Asker(person=person, user="7", admin=True),
+        command="help",
+        display=request.display,
     )
     lines = (await told(tmp_path, admins, language)).splitlines()
     for row in allowed(platform, admin=True):
@@ -69,11 +82,16 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
 
 
 async def test_what_a_platform_cannot_show_is_not_offered(tmp_path: Path) -> None:
-    request = AnswerRequest("chat", "1", TELEGRAM, "telegram:7", command="help")
-    assert "/export" not in await told(tmp_path, request)
-    assert await told(tmp_path, AnswerRequest("chat", "2", TELEGRAM, "telegram:7", command="export")) == await told(
-        tmp_path, request
+    request = AnswerRequest(
+        conversation_id="chat", key="1", platform=TELEGRAM, asker=Asker(person="telegram:7"), command="help"
     )
+    assert "/export" not in await told(tmp_path, request)
+    assert await told(
+        tmp_path,
+        AnswerRequest(
+            conversation_id="chat", key="2", platform=TELEGRAM, asker=Asker(person="telegram:7"), command="export"
+        ),
+    ) == await told(tmp_path, request)
 
 
 @pytest.mark.parametrize("row", [row for row in ROWS if row.for_admins], ids=id_of)
@@ -82,7 +100,12 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
     try:
         services = Services(Assistant(ScriptedEngine(), store), store)
         request = AnswerRequest(
-            "chat", "1", TELEGRAM, "telegram:7", "12345", row.name, user="7", admins=frozenset({"8"})
+            conversation_id="chat",
+            key="1",
+            platform=TELEGRAM,
+            asker=Asker(person="telegram:7", user="7", admin=False),
+            text="12345",
+            command=row.name,
         )
         with pytest.raises(Exception, match="Only this bot's admins may do that"):
             await obey(request, services, Translator("en"), lambda event: None)
@@ -101,7 +124,18 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
 async def test_the_help_shows_what_may_follow_a_command(
     platform: Platform, language: str, lines: tuple[str, ...], tmp_path: Path
 ) -> None:
-    shown = await told(tmp_path, AnswerRequest("chat", "1", platform, "someone", "", "help", user="7"), language)
+    shown = await told(
+        tmp_path,
+        AnswerRequest(
+            conversation_id="chat",
+            key="1",
+            platform=platform,
+            asker=Asker(person="someone", user="7"),
+            text="",
+            command="help",
+        ),
+        language,
+    )
     assert [line for line in lines if line not in shown] == []
 
 
@@ -117,7 +151,9 @@ async def test_the_help_shows_what_may_follow_a_command(
 async def test_the_help_names_ratings_only_where_they_count(
     platform: Platform, shared: bool, ratings: bool, named: bool, tmp_path: Path
 ) -> None:
-    request = AnswerRequest("chat", "1", platform, "someone", command="help", shared=shared)
+    request = AnswerRequest(
+        conversation_id="chat", key="1", platform=platform, asker=Asker(person="someone", shared=shared), command="help"
+    )
     assert ("👍" in await told(tmp_path, request, ratings=ratings)) == named
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from bots.conversing.allow_list import AllowList
 from bots.conversing.answer_action import AnswerAction
+from bots.conversing.asker import Asker
 from bots.conversing.commands import command_in
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.events import File
@@ -90,7 +91,13 @@ class Chat:
 
         files = (Attachment(read, picture.name),) if picture.name else ()
         request = AnswerRequest(
-            message.conversation_id, message.key, ECHO, f"echo:{said['who']}", text, command, files, user=said["who"]
+            conversation_id=message.conversation_id,
+            key=message.key,
+            platform=ECHO,
+            asker=Asker(person=f"echo:{said['who']}", user=said["who"]),
+            text=text,
+            command=command,
+            files=files,
         )
         voice = Translator("en")
         await self.dispatcher.answer(message, request, voice, reply_factory(lambda _: Line(self), voice))
