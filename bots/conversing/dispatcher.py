@@ -32,6 +32,7 @@ from core.trace import log_event
 from core.wish import Wish
 
 log = logging.getLogger(__name__)
+Responder = Callable[[AnswerRequest, Tell], Awaitable[Answer]]
 
 
 @dataclass(slots=True)
@@ -178,7 +179,7 @@ class Dispatcher:
         request: AnswerRequest,
         translator: Translator,
         reply_of: Callable[[StoredMessage, Record], Reply],
-        ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None = None,
+        responder: Responder | None = None,
         refusal: str | None = None,
     ) -> None:
         """Work off a message, or say a `refusal` instead. Blocked people get silence, and so do thanks in a group.
@@ -192,7 +193,7 @@ class Dispatcher:
         request = replace(request, keeps=await self._keeps(message))
         try:
             async with self.reactions.until_answered(request.spot, message):
-                await self._answer(message, request, translator, reply_of, ask, refusal)
+                await self._respond(message, request, translator, reply_of, responder, refusal)
         except Refused:  # the chat is gone, or the bot was blocked there: nothing is kept for that
             await self._forget_unless_kept(message)
             raise
@@ -207,15 +208,16 @@ class Dispatcher:
             await asyncio.wait({forgetting})
             raise
 
-    async def _answer(
+    async def _respond(
         self,
         message: StoredMessage,
         request: AnswerRequest,
         translator: Translator,
         reply_of: Callable[[StoredMessage, Record], Reply],
-        ask: Callable[[AnswerRequest, Tell], Awaitable[Answer]] | None,
+        responder: Responder | None,
         refusal: str | None,
     ) -> None:
+        """Answer a message that is not met with silence. Meanwhile it can be stopped."""
         running = self._running[message.conversation_id] = _Running(message)
 
         async def record(sent: Sequence[str]) -> None:
@@ -226,16 +228,12 @@ class Dispatcher:
             if not message.sent and request.wants_nothing:
                 return
             standing = await self.permissions.standing(request.asker.user, request.asker.places)
-            if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
-                log_event(log, "refused", platform=self._platform, reason="blocked", person=request.asker.user)
-                return
             if not self._admits(message, request, standing):
                 return
-            if (
-                standing is None
-                and (refusal := await self._refuse_stranger(message, request, translator, refusal)) is None
-            ):
-                return
+            if standing is None:
+                refusal = await self._refuse_stranger(message, request, translator, refusal)
+                if refusal is None:
+                    return
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
             self.reactions.show(request.spot, message.key, message.conversation_id)
@@ -248,8 +246,8 @@ class Dispatcher:
             async def answer(tell: Tell) -> Answer:
                 if refusal is not None:
                     return fixed_answer(refusal)
-                if ask is not None:
-                    return await ask(request, tell)
+                if responder is not None:
+                    return await responder(request, tell)
                 return await respond(request, self._services, translator, tell)
 
             await reply.write(answer)
@@ -257,7 +255,10 @@ class Dispatcher:
             del self._running[message.conversation_id]
 
     def _admits(self, message: StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
-        """Return whether it is answered, as far as bots that answer each other are concerned."""
+        """Return whether a message is answered: not if the person is blocked, or if bots answer each other."""
+        if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
+            log_event(log, "refused", platform=self._platform, reason="blocked", person=request.asker.user)
+            return False
         if not request.asker.automatic:
             if standing is Standing.ALLOWED:
                 self._loop_guard.end_row(request.asker.chat)
