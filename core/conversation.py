@@ -1,7 +1,7 @@
 """Define the nouns of a conversation about pictures. They know no platform, no model and no database."""
 
 import math
-from collections.abc import Collection, Container, Iterable, Iterator
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from core.answer import Answer
@@ -162,18 +162,10 @@ class Conversation:
     def ask(self, question: Question) -> "Conversation":
         """Return the conversation with `question` as its open last turn. Waiting pictures come first.
 
-        Those that it brings itself stand in its order, also if one of them waited already, and then before those that
-        came after that one: an album's edited caption brings its own picture alone.
-        If many wait, only those that the question names are taken, since there may be no room for all. Another person's
-        waiting pictures are not added to a question that brings its own, unless it names them.
+        The question's own pictures keep their order. If one of them was already waiting, they take its place: waiting
+        pictures with a smaller number go before them, the others after.
         """
-        named = named_pictures(question.text)
-        waiting = [
-            picture for picture in self.waiting if picture.number in named or not _is_of_another(picture, question)
-        ]
-        few = len(waiting) <= WAITING_TAKEN_TOGETHER
-        pictures = waiting if few else [picture for picture in waiting if picture.number in named] or waiting
-        taken = {} if question.alone else {picture.image.id: picture for picture in pictures}
+        taken = {} if question.alone else {picture.image.id: picture for picture in self._taken_up_by(question)}
         brought = {image.id for image in question.images}
         first = min((picture.number for id, picture in taken.items() if id in brought), default=math.inf)
         others = [picture for id, picture in taken.items() if id not in brought]
@@ -192,6 +184,18 @@ class Conversation:
         turn = Turn(question.text, tuple(pictures))
         left = tuple(p for p in self.waiting if p.number not in {picture.number for picture in pictures})
         return replace(self, turns=(*self.turns, turn), waiting=left, next_number=number)
+
+    def _taken_up_by(self, question: Question) -> Sequence[Picture]:
+        """Return the waiting pictures that a question takes up.
+
+        If many wait, these are only those that it names, since there may be no room for all. Another person's pictures
+        are not added to a question that brings its own, unless it names them.
+        """
+        named = named_pictures(question.text)
+        own = [picture for picture in self.waiting if picture.number in named or not _is_of_another(picture, question)]
+        if len(own) <= WAITING_TAKEN_TOGETHER:
+            return own
+        return [picture for picture in own if picture.number in named] or own
 
 
 def _is_of_another(picture: Picture, question: Question) -> bool:

@@ -7,8 +7,9 @@ bot's words, and use up the few writes that a group allows.
 import psutil
 
 from bots.conversing.allow_list import EVERYBODY
+from bots.conversing.command_result import CommandResult
 from bots.conversing.permissions import Decision
-from bots.conversing.request import AnswerRequest, CommandResult
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.i18n import Translator
 from core.note import Note

@@ -4,9 +4,10 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from bots.conversing.command_result import CommandResult
 from bots.conversing.conversation_settings import is_setting
 from bots.conversing.platform import Platform
-from bots.conversing.request import EVERYTHING, AnswerRequest, CommandResult
+from bots.conversing.request import EVERYTHING, AnswerRequest
 from bots.conversing.services import Services
 from core.i18n import Translator
 from core.note import Note

@@ -10,11 +10,12 @@ from bots.conversing.actions import file_of
 from bots.conversing.administration import decide, people, stats
 from bots.conversing.answer_action import ASK, FIRST_QUESTIONS, FOLLOW_UPS, AnswerAction
 from bots.conversing.command import Command, Run, Takes
+from bots.conversing.command_result import CommandResult
 from bots.conversing.conversation_settings import BUTTONS, press, settings
 from bots.conversing.events import File, Tell
 from bots.conversing.permissions import Decision
 from bots.conversing.platform import Platform
-from bots.conversing.request import AnswerRequest, CommandResult
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answer import Answer, Ending
 from core.answers.transcript import archive

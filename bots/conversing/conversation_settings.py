@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from bots.conversing.answer_action import AnswerAction
-from bots.conversing.request import AnswerRequest, CommandResult
+from bots.conversing.command_result import CommandResult
+from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.errors import BadQuestion, NotAllowed
 from core.i18n import Translator

@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from bots.conversing.asker import Asker
 from bots.conversing.display import DisplayOptions
-from bots.conversing.events import File
 from bots.conversing.platform import Platform
 from bots.conversing.reactions import Spot
 from bots.conversing.reply_hooks import ReplyHooks
@@ -78,14 +77,6 @@ class AnswerRequest:
             return command
         word, _, rest = command.partition(" ")
         return f"{word}{self.bot} {rest}".rstrip() if self.platform.prefix else f"{self.bot} {command}"
-
-
-@dataclass(frozen=True, slots=True)
-class CommandResult:
-    """What a command says, and the files before it."""
-
-    text: str = ""
-    files: tuple[File, ...] = ()
 
 
 def forgets(command: str | None, text: str, begun_by_another: bool) -> bool:

@@ -1,48 +1,37 @@
 """Read what a person asks on Telegram, by one or several messages or by a button."""
 
-import json
-import re
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Annotated
 
-from pydantic import Field
 from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message, Update, User
 
-from bots.conversing.answer_action import FOLLOW_UPS
 from bots.conversing.command import Takes
 from bots.conversing.commands import COMMANDS, SHORTHANDS
-from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
+from bots.telegram.buttons import RETRY, UNDELIVERED
 from bots.telegram.message import (
     Author,
     Id,
-    Name,
     TelegramFile,
     author_of,
     carrier_of,
     command_of,
-    conversation_of,
     files_of,
     is_for,
     is_in_channel,
     others_of,
-    person_of,
     quoted,
     says_something,
     topic_of,
     words_of,
 )
 from bots.telegram.place import sent_id
+from bots.telegram.press import Text, press_of
 from core.i18n import Translator
 from core.revision import Shown
 from core.storable import storable
-from core.stored_message import StoredMessage
 
-Text = Annotated[str, Field(strict=True)]
 QUESTIONS = frozenset({"ask"})  # commands that only say that a question follows
-COMMENT_SECONDS = 2  # a forward that follows its sender's words so soon belongs to them
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|({'|'.join(FOLLOW_UPS)}):\d{{1,18}}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,32 +78,6 @@ class Inquiry:
         return bool(self.others) and not self.files and self.command is None
 
 
-@dataclass(frozen=True, slots=True)
-class Press:
-    """A pressed button of one of the bot's messages, `text`. `question` is what that message replies to."""
-
-    query_id: Name
-    asker: Author
-    conversation_id: str
-    chat_id: Id
-    message_id: Id
-    data: Text
-    question: Text
-    question_id: int  # 0 for none
-    text: Text = ""
-    in_channel: bool = False
-
-    @property
-    def sent(self) -> str:
-        """The id under which its message is stored."""
-        return f"{self.chat_id}:{self.message_id}"
-
-    @property
-    def is_order(self) -> bool:
-        """Whether it is one of our buttons that ask for something. A client can send anything."""
-        return _ORDER.fullmatch(self.data) is not None
-
-
 def read(updates: Sequence[Update], me: User) -> Inquiry | None:
     """Return the question of one update, or of all that belong together; None if the bot is not asked."""
     query = updates[0].callback_query
@@ -152,52 +115,6 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     topic, text = topic_of(main), storable(text)
     asked = Inquiry(main.chat.id, main.message_id, asker, text, command, tuple(files), others, about, topic=topic)
     return replace(asked, in_channel=is_in_channel(main), carriers=tuple(map(carrier_of, messages)))
-
-
-def belongs_to(comment: Message, forward: Message) -> bool:
-    """Return whether a message was forwarded with these words as a comment.
-
-    Clients send the comment first, as a message of its own. Source: how Telegram's clients send "forward with a
-    comment"; both messages have nearly the same second.
-    """
-    seconds = (forward.date - comment.date).total_seconds()
-    return author_of(comment) == author_of(forward) and 0 <= seconds <= COMMENT_SECONDS
-
-
-def may_be_comment(message: Message, inquiry: Inquiry) -> bool:
-    """Return whether a forward with these words as its comment may follow: the words refer to nothing else."""
-    plain = inquiry.command in (None, "new") and not message.forward_origin
-    return plain and bool(inquiry.text) and not (inquiry.files or inquiry.others or inquiry.about)
-
-
-def press_of(query: CallbackQuery) -> Press | None:
-    """Return the pressed button, or None if its message is unknown: too old, or not in a chat."""
-    message = query.message
-    if not isinstance(message, Message):
-        return None
-    asker, conversation_id = person_of(query.from_user), conversation_of(message)
-    asked = message.reply_to_message
-    question = storable(asked.text or asked.caption or "") if asked else ""
-    data = query.data or ""
-    question_id = asked.message_id if asked else 0
-    chat_id, text = message.chat.id, storable(message.text or "")
-    press = Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
-    return replace(press, in_channel=is_in_channel(message))
-
-
-def is_about(press: Press, message: StoredMessage) -> bool:
-    """Return whether a button is below an answer to this message, or below a part of one.
-
-    A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies
-    to.
-    """
-    if press.sent in message.sent:
-        return True
-    update = json.loads(message.payload)
-    if query := update.get("callback_query"):
-        asked = query["message"].get("reply_to_message", {}).get("message_id")
-        return bool(press.question_id == asked and press.message_id > query["message"]["message_id"])
-    return bool(press.question_id >= update["message"]["message_id"])
 
 
 def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:

@@ -28,7 +28,8 @@ from bots.conversing.reactions import Spot
 from bots.conversing.services import Services
 from bots.telegram.buttons import FORGOTTEN, STOP, decided_in
 from bots.telegram.config import TelegramConfig
-from bots.telegram.inquiry import Inquiry, Press, belongs_to, inquiry_of, is_about, may_be_comment, press_of, read
+from bots.telegram.forwarded_comment import belongs_to, may_be_comment
+from bots.telegram.inquiry import Inquiry, inquiry_of, read
 from bots.telegram.message import (
     Author,
     Writer,
@@ -42,6 +43,7 @@ from bots.telegram.message import (
     says_something,
 )
 from bots.telegram.polling import id_of
+from bots.telegram.press import Press, is_about, press_of
 from bots.telegram.transport import ignoring_errors
 from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError

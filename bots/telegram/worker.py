@@ -33,7 +33,7 @@ from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 COMMENT = "said:"  # prefix of the group of words that a forward may follow
-COMMENT_SECONDS = 0.6  # how long such words wait for it; clients send both at once
+COMMENT_WAIT_SECONDS = 0.6  # how long such words wait for it; clients send both at once
 
 
 class Worker:
@@ -147,4 +147,4 @@ def _newest(batch: Sequence[StoredMessage]) -> str | None:
 
 def _gathering(settled: asyncio.Event | None, group: str) -> inbox.Gathering:
     """Return how a group gathers: a comment waits a moment for its forwarded message, and for nothing else."""
-    return inbox.Gathering(COMMENT_SECONDS) if group.startswith(COMMENT) else inbox.Gathering(settled=settled)
+    return inbox.Gathering(COMMENT_WAIT_SECONDS) if group.startswith(COMMENT) else inbox.Gathering(settled=settled)

@@ -118,7 +118,7 @@ def is_finished(message: Json) -> bool:
 @pytest.fixture(autouse=True)
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Shorten the time that words wait for what may belong to them, and the pauses between attempts."""
-    monkeypatch.setattr(worker, "COMMENT_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "COMMENT_WAIT_SECONDS", 0.02)
     shorten_pauses(monkeypatch)
 
 

@@ -17,7 +17,7 @@ GOT_ONE = "Got picture 1. What would you like to know?"
 @pytest.fixture(autouse=True)
 def patient(hasty: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Long enough for a busy machine; in the product it is shorter than a second."""
-    monkeypatch.setattr(worker, "COMMENT_SECONDS", 1.5)
+    monkeypatch.setattr(worker, "COMMENT_WAIT_SECONDS", 1.5)
 
 
 async def test_a_forward_and_the_comment_before_it_are_one_question(
@@ -78,11 +78,11 @@ async def test_a_forward_of_its_own_waits_for_its_question(running: BotApi, ann:
 async def test_a_comment_and_its_forward_are_one_question_also_after_a_restart(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "COMMENT_SECONDS", 60.0)
+    monkeypatch.setattr(worker, "COMMENT_WAIT_SECONDS", 60.0)
     async with service(telegram, tmp_path, engine):
         comment = ann.person.says("Extract all text")
         await until(lambda: telegram.unconfirmed == 0)
-    monkeypatch.setattr(worker, "COMMENT_SECONDS", 1.5)
+    monkeypatch.setattr(worker, "COMMENT_WAIT_SECONDS", 1.5)
     ann.person.forwards(photo())
     async with service(telegram, tmp_path, engine):
         assert await ann.answer(comment) == "Answer to 'Extract all text' about [1] after 0 turns."
