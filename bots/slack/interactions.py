@@ -18,14 +18,7 @@ from bots.conversing.permissions import Decision
 from bots.slack import window
 from bots.slack.api import SlackApi, patiently
 from bots.slack.buttons import section
-from bots.slack.events import (
-    Interaction,
-    Json,
-    Person,
-    Press,
-    Submission,
-    Value,
-)
+from bots.slack.events import Interaction, Json, Person, Press, Submission, Value
 from bots.slack.place import Place
 from bots.slack.platform import SLACK
 from bots.slack.worker import Worker

@@ -14,14 +14,7 @@ from bots.conversing.commands import command_in
 from bots.conversing.services import Services
 from bots.slack.api import SlackApi
 from bots.slack.config import SlackConfig
-from bots.slack.events import (
-    Edited,
-    FileDeleted,
-    Json,
-    Reaction,
-    Removal,
-    SessionStopped,
-)
+from bots.slack.events import Edited, FileDeleted, Json, Reaction, Removal, SessionStopped
 from bots.slack.gateway import make_app
 from bots.slack.interactions import Interactions
 from bots.slack.message import SlackMessage, addresses_somebody

@@ -3,9 +3,7 @@
 from telegram import Message
 
 from bots.telegram.inquiry import Inquiry
-from bots.telegram.message import (
-    author_of,
-)
+from bots.telegram.message import author_of
 
 COMMENT_MATCH_SECONDS = 2  # a forward that follows its sender's words so soon belongs to them
 

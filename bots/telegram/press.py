@@ -11,14 +11,7 @@ from telegram import CallbackQuery, Message
 
 from bots.conversing.answer_action import FOLLOW_UPS
 from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
-from bots.telegram.message import (
-    Author,
-    Id,
-    Name,
-    conversation_of,
-    is_in_channel,
-    person_of,
-)
+from bots.telegram.message import Author, Id, Name, conversation_of, is_in_channel, person_of
 from core.storable import storable
 from core.stored_message import StoredMessage
 

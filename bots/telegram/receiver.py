@@ -10,15 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from telegram import (
-    Bot,
-    CallbackQuery,
-    Message,
-    MessageReactionUpdated,
-    ReactionTypeEmoji,
-    Update,
-    User,
-)
+from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, ReactionTypeEmoji, Update, User
 
 from bots.conversing import strangers
 from bots.conversing.answer_action import SET

@@ -12,16 +12,7 @@ from bots.web.api import sse
 from bots.web.broadcast import text_of
 from bots.web.errors import code_of, log_bug, status_of
 from bots.web.openai.errors import error_object
-from bots.web.openai.replies import (
-    Chunk,
-    ChunkChoice,
-    Delta,
-    Usage,
-    delta_of,
-    finish_reason_of,
-    first_delta,
-    usage_of,
-)
+from bots.web.openai.replies import Chunk, ChunkChoice, Delta, Usage, delta_of, finish_reason_of, first_delta, usage_of
 from bots.web.openai.shape import Shape, naming_field
 from bots.web.writing import Writing
 from core.errors import BotError, EngineUnreachable

@@ -6,15 +6,7 @@ import pytest
 
 from bots.conversing.asker import Asker
 from bots.conversing.command import Command, Takes
-from bots.conversing.commands import (
-    COMMANDS,
-    SHORTHANDS,
-    allowed,
-    asks_model,
-    command_in,
-    obey,
-    wants_csv,
-)
+from bots.conversing.commands import COMMANDS, SHORTHANDS, allowed, asks_model, command_in, obey, wants_csv
 from bots.conversing.display import DisplayOptions
 from bots.conversing.platform import Platform
 from bots.conversing.request import AnswerRequest

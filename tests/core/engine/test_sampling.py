@@ -6,12 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from transformers import (
-    RepetitionPenaltyLogitsProcessor,
-    TemperatureLogitsWarper,
-    TopKLogitsWarper,
-    TopPLogitsWarper,
-)
+from transformers import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from core.engine.generation import GREEDY, read_sampling
 from core.engine.sampler import draw, narrow, penalize

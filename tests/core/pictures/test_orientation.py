@@ -6,14 +6,7 @@ from PIL import Image as Pillow
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
 from tests.core.files import GREEN, RED, encoded, plain
-from tests.core.prints import (
-    avif_turned_by_exif_only,
-    exif,
-    heic_turned_by_both,
-    raw_with_thumbnail,
-    stored,
-    turned,
-)
+from tests.core.prints import avif_turned_by_exif_only, exif, heic_turned_by_both, raw_with_thumbnail, stored, turned
 
 ANGLES = {3: 2, 6: 3, 8: 1}  # EXIF orientation -> quarters to the left, as HEIF counts
 
