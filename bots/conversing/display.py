@@ -49,6 +49,12 @@ class Display:
         self._asked = Conversation("")  # up to this question
         self._clear()
 
+    def _clear(self) -> None:
+        self._raw = ""  # what the model wrote
+        self._told = ""  # what people were told of it
+        self._thought = ""  # what they were told of its thoughts
+        self._void = ""  # a thought that they were told as an answer
+
     async def ask(self, ask: Ask, turn_of: Callable[[], Awaitable[Turn | None]]) -> Answer:
         """Tell an answer's events, and return it. Grounding is drawn on its picture if files can be shown.
 
@@ -62,7 +68,8 @@ class Display:
             if turn is not None and self._options.files and find_boxes(answer.text).boxes:
                 await self._draw_boxes(turn)
         except Exception:  # what was held back is shown, and an open code block is closed, before a sentence follows
-            self._tell_new_words(growing=False)
+            if words := self._new_words(growing=False):
+                self._tell(Piece(words))
             raise
         return replace(answer, text=self._finished(answer, turn))
 
@@ -74,10 +81,14 @@ class Display:
                 self._tell(event)
             case Piece(text):
                 self._raw += text
-                self._take_back_a_thought()
-                if not self._options.markdown:  # chats cannot fold them
-                    self._tell_new_thoughts()
-                self._tell_new_words(growing=True)
+                if not self._void and (void := thoughts.told_as_answer(self._raw)):
+                    self._void = void
+                    self._told = ""
+                    self._tell(BeganAgain(void))
+                if not self._options.markdown and (more := self._new_thoughts()):  # chats cannot fold them
+                    self._tell(Thought(more))
+                if words := self._new_words(growing=True):
+                    self._tell(Piece(words))
             case BeganAgain():
                 self._clear()
                 self._tell(event)
@@ -86,30 +97,18 @@ class Display:
             case _:
                 self._tell(event)
 
-    def _clear(self) -> None:
-        self._raw = ""  # what the model wrote
-        self._told = ""  # what people were told of it
-        self._thought = ""  # what they were told of its thoughts
-        self._void = ""  # a thought that they were told as an answer
-
-    def _take_back_a_thought(self) -> None:
-        """Begin again once what was told as an answer turns out to be a thought."""
-        if not self._void and (void := thoughts.told_as_answer(self._raw)):
-            self._void, self._told = void, ""
-            self._tell(BeganAgain(void))
-
-    def _tell_new_thoughts(self) -> None:
+    def _new_thoughts(self) -> str:
         before, self._thought = self._thought, thoughts.so_far(self._raw)
-        if more := self._thought[len(before) :]:
-            self._tell(Thought(more))
+        return self._thought[len(before) :]
 
-    def _tell_new_words(self, growing: bool) -> None:
+    def _new_words(self, growing: bool) -> str:
         now = visible(self._raw)
         if self._options.markdown:
             now = as_markdown(now, self._asked.questions, growing)
-        if now.startswith(self._told) and now != self._told:
-            before, self._told = self._told, now
-            self._tell(Piece(now[len(before) :]))
+        if not now.startswith(self._told):
+            return ""
+        before, self._told = self._told, now
+        return now[len(before) :]
 
     async def _draw_boxes(self, turn: Turn) -> None:
         for marked in await self._marked(turn):
