@@ -124,7 +124,7 @@ class Assistant:
         self._quota = Quota(quota, history, leases or SingleReplica())
         self._engine = engine
         self.sampling = sampling
-        self._turns = ConversationLocks()
+        self._locks = ConversationLocks()
 
     async def ask(
         self,
@@ -265,7 +265,7 @@ class Assistant:
 
     def stop(self, conversation_id: str) -> bool:
         """Stop the running answer, if there is one. It is saved as far as it got."""
-        return self._turns.stop(conversation_id)
+        return self._locks.stop(conversation_id)
 
     async def forget(self, conversation_id: str, key: str | None = None) -> tuple[str, ...]:
         """Forget a conversation. `key` is the key of the message that asked for it.
@@ -273,15 +273,15 @@ class Assistant:
         Returns the platform's ids of messages posted for unfinished answers.
         """
         self.stop(conversation_id)
-        async with self._turns.take(conversation_id):
+        async with self._locks.take(conversation_id):
             return await self.history.forget(conversation_id, key)
 
     async def restart(self, conversation_id: str) -> None:
-        async with self._turns.take(conversation_id):
+        async with self._locks.take(conversation_id):
             await self.history.restart(conversation_id)
 
     async def remove_picture(self, conversation_id: str, number: int) -> None:
-        async with self._turns.take(conversation_id):
+        async with self._locks.take(conversation_id):
             if not await self.history.remove_picture(conversation_id, number):
                 raise NotFound("There is no picture {number} in this conversation.", number=number)
 
@@ -324,7 +324,7 @@ class Assistant:
             arrived = asker.current().arrived
             async with self._quota.admit(person):
                 with self._log.noting_failures():
-                    async with self._turns.take(conversation_id):
+                    async with self._locks.take(conversation_id):
                         answer = await self._saved(key)  # the same request may be sent twice at once
                         if answer is None:
                             watch = Stopwatch(arrived)

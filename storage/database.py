@@ -150,7 +150,7 @@ class Database:
         for attempt in range(WRITE_ATTEMPTS):
             try:
                 self._check_files()
-                async with self._turn(priority), self._engine.begin() as connection:
+                async with self._slot(priority), self._engine.begin() as connection:
                     result = await work(connection)
                 self._check_files()  # before success is reported
                 return result
@@ -178,8 +178,8 @@ class Database:
             )
             raise down("its file was removed or replaced while the service runs")
 
-    def _turn(self, priority: Priority) -> AbstractAsyncContextManager[None]:
-        return self._queue.turn(priority) if self._queue else nullcontext()
+    def _slot(self, priority: Priority) -> AbstractAsyncContextManager[None]:
+        return self._queue.slot(priority) if self._queue else nullcontext()
 
 
 async def _upgrade(engine: AsyncEngine) -> None:

@@ -73,7 +73,7 @@ class Tidier:
         before = None
         while (left := (await connection.exec_driver_sql("PRAGMA freelist_count")).scalar()) and left != before:
             before = left
-            async with self._queue.turn(Priority.ORDINARY):
+            async with self._queue.slot(Priority.ORDINARY):
                 raw: Any = await connection.get_raw_connection()
                 # Each step of the statement frees a page, and only a script is stepped to its end.
                 await raw.driver_connection.executescript(f"PRAGMA incremental_vacuum({FREED_PAGES})")
@@ -81,7 +81,7 @@ class Tidier:
     async def _empty_log(self, connection: AsyncConnection, patiences_ms: Sequence[int]) -> bool:
         """Empty the log, and return whether that worked. It needs a moment without readers."""
         for patience in patiences_ms:
-            async with self._queue.turn(Priority.ORDINARY):
+            async with self._queue.slot(Priority.ORDINARY):
                 await connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience}")
                 try:
                     busy = (await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")).scalar()

@@ -18,7 +18,7 @@ class WriteQueue:
         self._waiting: dict[Priority, deque[asyncio.Future[None]]] = {priority: deque() for priority in Priority}
 
     @asynccontextmanager
-    async def turn(self, priority: Priority) -> AsyncIterator[None]:
+    async def slot(self, priority: Priority) -> AsyncIterator[None]:
         if self._taken:
             called = asyncio.get_running_loop().create_future()
             self._waiting[priority].append(called)
@@ -26,7 +26,7 @@ class WriteQueue:
                 await called
             except asyncio.CancelledError:
                 if called.done() and not called.cancelled():
-                    self._call_next()  # the turn had already been passed to us
+                    self._call_next()  # the slot had already been passed to us
                 raise
         self._taken = True
         try:
@@ -35,7 +35,7 @@ class WriteQueue:
             self._call_next()
 
     def _call_next(self) -> None:
-        """Pass the turn on directly, so that a newcomer cannot slip in between."""
+        """Pass the slot on directly, so that a newcomer cannot slip in between."""
         for priority in Priority:
             while self._waiting[priority]:
                 if not (called := self._waiting[priority].popleft()).done():

@@ -18,7 +18,7 @@ from core.events import Tell
 from core.i18n import Translator
 from core.image import Image
 from core.model.description import ModelDescription
-from core.pictures.documents import Document, open_document, turned_to
+from core.pictures.documents import Document, document_for, open_document
 from core.pictures.images import ImagesConfig
 from core.settings import ConversationSettings
 
@@ -59,7 +59,7 @@ class HereAnswerer:
     async def _turned(self, text: str) -> list[Document]:
         """Return what to show with a question: a document with the pages that it names in place of others."""
         self.notes = ()
-        data, translator = turned_to(self._documents, text), translator_for(text)
+        data, translator = document_for(self._documents, text), translator_for(text)
         if data is None or text == self._opened_for:
             return self._unasked
         try:

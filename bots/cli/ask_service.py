@@ -64,12 +64,12 @@ class ServiceAnswerer:
         """Open them here as the service does."""
         first, *later = self._asked
         documents = await open_all(self._files, first, ImagesConfig())
-        turned = []
+        named = []
         for text in later:
-            if (data := turned_to(documents, text)) is not None:
+            if (data := document_for(documents, text)) is not None:
                 with suppress(BadImage):
-                    turned.append(await open_document(data, text))
-        return pictures_of([*documents, *turned])
+                    named.append(await open_document(data, text))
+        return pictures_of([*documents, *named])
 
     def timing(self, answer: Answer) -> str:
         figures = answer.figures

@@ -106,7 +106,7 @@ class _Response:
             return fixed_answer(" ".join([await self.attachments.keep(pictures), *self.notes]))
         raise no_picture()
 
-    async def _turn_pages(self, images: tuple[Image, ...]) -> tuple[Image, ...]:
+    async def _open_named_pages(self, images: tuple[Image, ...]) -> tuple[Image, ...]:
         """Return the question's pictures, with the pages that it names of the conversation's document."""
         voice = self.translator.for_question(self.request.text)
         turned = await turn_pages(self.request, self.services, images, voice)

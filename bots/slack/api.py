@@ -47,7 +47,7 @@ class SlackApi:
         self._proxies = proxies or Proxies()
         self.url = api_url if api_url.endswith("/") else f"{api_url}/"
         self._pace = pace  # seconds between two new messages in a channel
-        self._turns: dict[str, float] = {}  # channel -> loop time of the next allowed write
+        self._next_posts: dict[str, float] = {}  # channel -> loop time of the next allowed write
         self._failures = 0  # in a row
         self._backoff = Backoff()
         self.budget = Budget(CALLS_PER_MINUTE if pace else {})
@@ -119,12 +119,12 @@ class SlackApi:
         self._failures = 0
         return answer
 
-    async def turn(self, channel: str) -> None:
+    async def wait_to_post(self, channel: str) -> None:
         """Wait until a new message may be posted in the channel. Slack accepts about one a second."""
         now = asyncio.get_running_loop().time()
-        self._turns = {name: time for name, time in self._turns.items() if time > now}
-        start = self._turns.get(channel, now)
-        self._turns[channel] = start + self._pace
+        self._next_posts = {name: time for name, time in self._next_posts.items() if time > now}
+        start = self._next_posts.get(channel, now)
+        self._next_posts[channel] = start + self._pace
         await asyncio.sleep(start - now)
 
     async def upload(self, name: str, data: bytes) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from bots.conversing.other_pages import keep_document
+from bots.conversing.document_pages import keep_document
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.slack.events import SlackFile

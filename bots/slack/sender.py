@@ -38,7 +38,7 @@ class Sender:
 
     async def open(self) -> str:
         """Begin a stream."""
-        await self._slack.turn(self._place.channel)
+        await self._slack.wait_to_post(self._place.channel)
         try:
             return await self.streams.open()
         except Unclear:
@@ -46,7 +46,7 @@ class Sender:
             raise
 
     async def post(self, text: str, blocks: list[dict[str, Any]]) -> str:
-        await self._slack.turn(self._place.channel)
+        await self._slack.wait_to_post(self._place.channel)
         try:
             answer = await self._slack.call(
                 self._slack.client.chat_postMessage,

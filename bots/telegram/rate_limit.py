@@ -73,7 +73,7 @@ class RateLimit:
         self._began = self._now()  # an earlier run may have written just before
 
     @asynccontextmanager
-    async def turn(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
+    async def slot(self, chat_id: int, rank: Rank, answer: object) -> AsyncIterator[None]:
         """Wait for one write to a chat for an answer. Raises `RetryLater` for a write that should not wait here."""
         chat = self._chat(chat_id)
         if rank is Rank.GROWING or (rank is Rank.FIRST and chat_id >= 0):

@@ -128,7 +128,7 @@ class Sender:
         Raises `RetryLater`, `Refused`, or Telegram's errors about this very message: `BadRequest`, `ChatMigrated`.
         """
         try:
-            async with self._rate_limit.turn(self.chat_id, rank, self):
+            async with self._rate_limit.slot(self.chat_id, rank, self):
                 result = await convert_errors(call())
         except (BadRequest, ChatMigrated, RetryLater):  # Later: a growing text has to wait
             raise

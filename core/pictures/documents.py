@@ -109,7 +109,7 @@ async def page_thumbnail(data: bytes, page: int, pixels: int, config: ImagesConf
     return png
 
 
-def turned_to(documents: Sequence[Document], question: str) -> bytes | None:
+def document_for(documents: Sequence[Document], question: str) -> bytes | None:
     """Return the last of these files that has several pages, if a later question names some."""
     kept = next((document.data for document in reversed(documents) if document.data is not None), None)
     return kept if page_ranges(question) else None

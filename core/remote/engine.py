@@ -101,7 +101,7 @@ class RemoteEngine:
     async def _attempt(self, candidate: Candidate, request: RemoteRequest, written: StreamedAnswer) -> Failure | None:
         """Let the next engine write the answer. Return how it failed. Raises `BotError` if no engine is left."""
         try:
-            async with self._pool.turn(candidate) as endpoint:
+            async with self._pool.slot(candidate) as endpoint:
                 written.asked = time.monotonic()
                 try:
                     await endpoint.write(request, written)

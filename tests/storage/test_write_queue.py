@@ -6,10 +6,10 @@ from storage.write_queue import Priority, WriteQueue
 
 
 async def test_who_keeps_a_platform_waiting_goes_before_all_others() -> None:
-    line, served = WriteQueue(), list[str]()
+    queue, served = WriteQueue(), list[str]()
 
     async def write(name: str, priority: Priority) -> None:
-        async with line.turn(priority):
+        async with queue.slot(priority):
             await asyncio.sleep(0)
             served.append(name)
 
@@ -19,10 +19,10 @@ async def test_who_keeps_a_platform_waiting_goes_before_all_others() -> None:
 
 
 async def test_who_gives_up_holds_nobody_up() -> None:
-    line = WriteQueue()
+    queue = WriteQueue()
 
     async def hold() -> None:
-        async with line.turn(Priority.ORDINARY):
+        async with queue.slot(Priority.ORDINARY):
             await asyncio.Event().wait()
 
     holding, waiting = asyncio.create_task(hold()), asyncio.create_task(hold())
@@ -31,8 +31,8 @@ async def test_who_gives_up_holds_nobody_up() -> None:
     await asyncio.sleep(0)
     waiting.cancel()  # in the very moment of its turn
     await asyncio.gather(holding, waiting, return_exceptions=True)
-    async with asyncio.timeout(30), line.turn(Priority.URGENT):
+    async with asyncio.timeout(30), queue.slot(Priority.URGENT):
         pass
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.01), line.turn(Priority.ORDINARY), line.turn(Priority.ORDINARY):
+        async with asyncio.timeout(0.01), queue.slot(Priority.ORDINARY), queue.slot(Priority.ORDINARY):
             pass

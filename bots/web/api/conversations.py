@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bots.conversing.other_pages import check_pages, keep_document
+from bots.conversing.document_pages import check_pages, keep_document
 from bots.web.access.address import person_of
 from bots.web.access.owner import list_of
 from bots.web.api.form import Form, read_form

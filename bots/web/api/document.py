@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request, Response
 
-from bots.conversing.other_pages import NoDocument, NoPage, choose_pages
+from bots.conversing.document_pages import NoDocument, NoPage, choose_pages
 from bots.web.access.address import person_of
 from bots.web.api.conversations import ConversationId, Known, Of, WithReceiver, cache_control, document_view, viewer_of
 from bots.web.api.schema import PNG, REFUSALS, Choice, Pictures

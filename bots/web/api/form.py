@@ -13,7 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
-from bots.conversing.other_pages import check_count
+from bots.conversing.document_pages import check_page_count
 from bots.web import data_url
 from bots.web.access.address import person_of
 from bots.web.access.owner import check_owner
@@ -76,7 +76,7 @@ async def read_form(request: Request, config: WebConfig, images: ImagesConfig) -
     async with (_json if kind == JSON_TYPE else _multipart)(request, config, images) as form:
         request.state.question = form.query
         check_owner(request, form.conversation or "")
-        check_count(form.pages, images.page_limit)
+        check_page_count(form.pages, images.page_limit)
         if form.settings and form.conversation:
             raise BadQuestion(
                 "The field settings is for a new conversation. /docs says how to change those of another."

@@ -49,7 +49,7 @@ class Reader:
                 known.update(image.id for image in turn.documents[-1].images)
             if len(known) > MOST_PICTURES:
                 raise too_many_pictures()
-        notes = await self._turn_pages(made.turns, MOST_PICTURES - len(known))
+        notes = await self._open_named_pages(made.turns, MOST_PICTURES - len(known))
         conversation = Conversation(conversation_id, system="\n\n".join(made.system), stored=False)
         for turn in made.turns:
             conversation = _asked(conversation, turn)
@@ -57,7 +57,7 @@ class Reader:
                 conversation = _answered(conversation, "\n".join(turn.answer))
         return conversation, [note for note in notes if note]
 
-    async def _turn_pages(self, turns: Sequence[Turn], room: int) -> list[str]:
+    async def _open_named_pages(self, turns: Sequence[Turn], room: int) -> list[str]:
         """Give each question without files the pages that it names of the document before it.
 
         There is `room` for so many pictures; the newest questions come first. Return what was left out of the last.
@@ -66,7 +66,7 @@ class Reader:
         notes = [document.note(translator, kept=True) for document in last.documents]
         for index, turn in reversed(list(enumerate(turns))):
             before = [document for earlier in turns[:index] for document in earlier.documents]
-            data = None if turn.documents else turned_to(before, turn.text)
+            data = None if turn.documents else document_for(before, turn.text)
             if data is None:
                 continue
             try:

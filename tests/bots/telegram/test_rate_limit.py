@@ -11,7 +11,7 @@ async def test_a_final_edit_goes_before_a_placeholder() -> None:
     went: list[Rank] = []
 
     async def write(rank: Rank) -> None:
-        async with rate_limit.turn(1, rank, object()):
+        async with rate_limit.slot(1, rank, object()):
             went.append(rank)
 
     await asyncio.gather(*(write(rank) for rank in (Rank.POST, Rank.POST, Rank.FINAL)))
@@ -21,14 +21,14 @@ async def test_a_final_edit_goes_before_a_placeholder() -> None:
 async def test_a_growing_text_never_waits_and_never_comes_before_an_end() -> None:
     rate_limit = RateLimit(pause_s=0.05)
     with pytest.raises(RetryLater):  # a run before this one may have written just now
-        async with rate_limit.turn(1, Rank.GROWING, object()):
+        async with rate_limit.slot(1, Rank.GROWING, object()):
             pass
-    async with rate_limit.turn(1, Rank.FINAL, object()):
+    async with rate_limit.slot(1, Rank.FINAL, object()):
         with pytest.raises(RetryLater):
-            async with rate_limit.turn(1, Rank.GROWING, object()):
+            async with rate_limit.slot(1, Rank.GROWING, object()):
                 pass
     await asyncio.sleep(0.06)
-    async with rate_limit.turn(1, Rank.GROWING, object()):
+    async with rate_limit.slot(1, Rank.GROWING, object()):
         pass
 
 
@@ -37,25 +37,25 @@ async def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
     grown, answer = 0, object()
     for _ in range(200):
         try:
-            async with rate_limit.turn(-1, Rank.GROWING, answer):
+            async with rate_limit.slot(-1, Rank.GROWING, answer):
                 grown += 1
         except RetryLater:
             await asyncio.sleep(0.001)
     assert grown == 10
     async with asyncio.timeout(1):
-        async with rate_limit.turn(-1, Rank.FINAL, object()):
+        async with rate_limit.slot(-1, Rank.FINAL, object()):
             pass
 
 
 async def test_a_full_minute_of_a_group_is_waited_out_and_no_other_chat_waits() -> None:
     rate_limit = RateLimit(pause_s=0.0, group_per_minute=3)
     for _ in range(3):
-        async with rate_limit.turn(-1, Rank.FINAL, object()):
+        async with rate_limit.slot(-1, Rank.FINAL, object()):
             pass
     with pytest.raises(TimeoutError):
-        async with asyncio.timeout(0.1), rate_limit.turn(-1, Rank.FINAL, object()):
+        async with asyncio.timeout(0.1), rate_limit.slot(-1, Rank.FINAL, object()):
             pass
-    async with asyncio.timeout(30), rate_limit.turn(-2, Rank.POST, object()), rate_limit.turn(1, Rank.POST, object()):
+    async with asyncio.timeout(30), rate_limit.slot(-2, Rank.POST, object()), rate_limit.slot(1, Rank.POST, object()):
         pass
 
 
@@ -63,7 +63,7 @@ async def test_a_wait_that_telegram_asks_for_holds_everything_in_its_chat() -> N
     rate_limit = RateLimit(pause_s=0.0)
     rate_limit.block(1, 0.2)
     began = asyncio.get_running_loop().time()
-    async with rate_limit.turn(1, Rank.FINAL, object()):
+    async with rate_limit.slot(1, Rank.FINAL, object()):
         assert asyncio.get_running_loop().time() - began >= 0.2
 
 
@@ -76,7 +76,7 @@ async def test_a_long_wait_is_not_forgotten_among_a_thousand_chats(monkeypatch: 
     for chat_id in range(2, 1200):
         rate_limit.block(chat_id, 0)
     with pytest.raises(RetryLater):
-        async with rate_limit.turn(1, Rank.GROWING, object()):
+        async with rate_limit.slot(1, Rank.GROWING, object()):
             pass
 
 
@@ -85,7 +85,7 @@ async def test_all_chats_together_keep_to_the_limit() -> None:
     began = asyncio.get_running_loop().time()
 
     async def write(chat_id: int) -> None:
-        async with rate_limit.turn(chat_id, Rank.POST, object()):
+        async with rate_limit.slot(chat_id, Rank.POST, object()):
             pass
 
     await asyncio.gather(*(write(chat_id) for chat_id in range(1, 21)))

@@ -1,4 +1,4 @@
-"""Keep a document with its conversation, and turn to the pages of it that a later question names or that are chosen."""
+"""Keep a document with its conversation, and open the pages of it that a later question names or that are chosen."""
 
 import asyncio
 import hashlib
@@ -39,7 +39,7 @@ class TooManyPages(TooLarge):
 
 
 @dataclass(frozen=True, slots=True)
-class Turned:
+class NamedPages:
     """The pictures of a question, with the named pages in place of others of their document; `note` says which."""
 
     images: tuple[Image, ...]
@@ -65,9 +65,9 @@ async def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
     return KeptDocument(data, image_ids, document.pages, document.of, digest)
 
 
-async def turn_pages(
+async def open_named_pages(
     request: AnswerRequest, services: Services, images: Sequence[Image], translator: Translator
-) -> Turned:
+) -> NamedPages:
     """Open the pages of its conversation's document that a question chooses or names. Without any, nothing changes.
 
     Other pages that wait for a question wait no longer, but for those of later questions if this one is `alone`.
@@ -92,7 +92,7 @@ async def turn_pages(
     try:
         opened = await open_document(document.data, request.text, await services.limits(here), request.pages)
     except BadImage as error:  # a page that it does not have; the question may be about another one
-        return Turned(tuple(images), translator.explain(error))
+        return NamedPages(tuple(images), translator.explain(error))
     named = {image.id: image for image in opened.images}
     kept = await _without(store, request, images, set(document.image_ids) - named.keys())
     await _note_pages(store, here, opened, document)
@@ -111,13 +111,13 @@ async def check_pages(
         return None
     if outline is None:
         raise NoDocument
-    check_count(pages, services.images.page_limit)
+    check_page_count(pages, services.images.page_limit)
     if max(pages, default=1) > outline.of:
         raise NoPage(outline.of)
     return outline
 
 
-def check_count(pages: Sequence[int], limit: int) -> None:
+def check_page_count(pages: Sequence[int], limit: int) -> None:
     """Raise `TooManyPages`."""
     if len(pages) > limit:
         raise TooManyPages(limit)
