@@ -126,9 +126,9 @@ async def wish(connection: AsyncConnection, key: str, wanted: Wish) -> bool:
     return (await connection.execute(update(messages).where(*where).values(wish=wanted))).rowcount > 0
 
 
-async def release(connection: AsyncConnection, adapter: str, person: str) -> list[StoredMessage]:
+async def release(connection: AsyncConnection, adapter: str, person_id: str) -> list[StoredMessage]:
     """Make what was held for a person unfinished, and return it, oldest first. What was posted for it stays."""
-    held = messages.c.adapter == adapter, messages.c.held_for == person, messages.c.payload.is_not(None)
+    held = messages.c.adapter == adapter, messages.c.held_for == person_id, messages.c.payload.is_not(None)
     rows = (await connection.execute(select(messages).where(*held).order_by(messages.c.id))).all()
     ids = [row.id for row in rows]
     await connection.execute(delete(deliveries).where(deliveries.c.message_id.in_(ids)))
@@ -136,9 +136,9 @@ async def release(connection: AsyncConnection, adapter: str, person: str) -> lis
     return [_message(row, ()) for row in rows]
 
 
-async def let_go(connection: AsyncConnection, adapter: str, person: str) -> None:
+async def let_go(connection: AsyncConnection, adapter: str, person_id: str) -> None:
     """Drop what was held for a person."""
-    held = messages.c.adapter == adapter, messages.c.held_for == person
+    held = messages.c.adapter == adapter, messages.c.held_for == person_id
     await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
 
 

@@ -35,13 +35,13 @@ async def known_people(connection: AsyncConnection, limit: int, platform: str | 
     return [KnownPerson(row.platform, row.person, Standing(row.standing), row.since) for row in rows]
 
 
-async def meet(connection: AsyncConnection, now: float, person: str, message: StoredMessage) -> AccessRequest:
+async def meet(connection: AsyncConnection, now: float, person_id: str, message: StoredMessage) -> AccessRequest:
     """Note that a stranger asked something, and hold it for the time when they are let in.
 
     The admins are to be told once a day of each, and of a few an hour.
     """
     platform = message.adapter
-    where = people.c.platform == platform, people.c.person == person
+    where = people.c.platform == platform, people.c.person == person_id
     row = (await connection.execute(select(people).where(*where))).first()
     if row is not None and row.standing not in UNDECIDED:
         return AccessRequest()  # an admin has decided meanwhile
@@ -50,20 +50,20 @@ async def meet(connection: AsyncConnection, now: float, person: str, message: St
         return AccessRequest()
     if row is None:
         await _make_room(connection)
-        values = {"platform": platform, "person": person, "standing": Standing.WAITING.value, "since": now}
+        values = {"platform": platform, "person": person_id, "standing": Standing.WAITING.value, "since": now}
         await connection.execute(insert(people).values(values))
     due = not lately and await _told_lately(connection, platform, now) < TOLD_AN_HOUR
     if due:
         changes = {"told": now, "standing": Standing.WAITING.value}
         await connection.execute(update(people).where(*where).values(changes))
-    return AccessRequest(await _hold(connection, person, message), due)
+    return AccessRequest(await _hold(connection, person_id, message), due)
 
 
 async def decide(
     connection: AsyncConnection,
     now: float,
     platform: str,
-    person: str,
+    person_id: str,
     standing: Standing | None,
     only_from: Standing | None = None,
 ) -> tuple[bool, Sequence[StoredMessage]]:
@@ -72,20 +72,20 @@ async def decide(
     Also return what is to be answered now because it was held. With `only_from`, nothing changes for those who have
     another standing.
     """
-    where = people.c.platform == platform, people.c.person == person
-    before = (await standings(connection, platform, [person])).get(person)
+    where = people.c.platform == platform, people.c.person == person_id
+    before = (await standings(connection, platform, [person_id])).get(person_id)
     if only_from is not None and before is not only_from:
         return False, ()
     if standing is None:
         await connection.execute(delete(people).where(*where))
     elif before is None:
-        values = {"platform": platform, "person": person, "standing": standing.value, "since": now}
+        values = {"platform": platform, "person": person_id, "standing": standing.value, "since": now}
         await connection.execute(insert(people).values(values))
     else:
         await connection.execute(update(people).where(*where).values(standing=standing.value, since=now))
     if standing is Standing.ALLOWED:
-        return True, await inbox.release(connection, platform, person)
-    await inbox.let_go(connection, platform, person)
+        return True, await inbox.release(connection, platform, person_id)
+    await inbox.let_go(connection, platform, person_id)
     return True, ()
 
 
@@ -105,18 +105,18 @@ async def _make_room(connection: AsyncConnection) -> None:
         await connection.execute(delete(people).where(*gone))
 
 
-async def _hold(connection: AsyncConnection, person: str, message: StoredMessage) -> bool:
+async def _hold(connection: AsyncConnection, person_id: str, message: StoredMessage) -> bool:
     """Hold a message, and its whole album. Return False if too much is held already."""
     own = messages.c.id == message.id
     if message.group is not None:
         place = messages.c.adapter == message.adapter, messages.c.conversation_id == message.conversation_id
         own = or_(own, and_(*place, messages.c.album == message.group, messages.c.finished.is_(None)))
     held = messages.c.held_for.is_not(None)
-    mine = held, messages.c.adapter == message.adapter, messages.c.held_for == person
+    mine = held, messages.c.adapter == message.adapter, messages.c.held_for == person_id
     counts = select(func.count()).select_from(messages)
     if (await connection.execute(counts.where(*mine))).scalar_one() >= HELD_PER_PERSON:
         return False
     if (await connection.execute(counts.where(held))).scalar_one() >= HELD_IN_ALL:
         return False
     short = func.length(messages.c.payload) <= HELD_CHARACTERS
-    return (await connection.execute(update(messages).where(own, short).values(held_for=person))).rowcount > 0
+    return (await connection.execute(update(messages).where(own, short).values(held_for=person_id))).rowcount > 0

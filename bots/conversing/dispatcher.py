@@ -168,10 +168,10 @@ class Dispatcher:
             self.inbox.take_up_again(reopened)
         return reopened is not None
 
-    def mark_waiting(self, key: str, conversation_id: str, spot: Spot, person: str, places: Collection[str]) -> None:
+    def mark_waiting(self, key: str, conversation_id: str, spot: Spot, person_id: str, places: Collection[str]) -> None:
         """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
         if self.inbox.waiting(conversation_id) > 1:
-            self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person, places))
+            self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person_id, places))
 
     async def answer(
         self,

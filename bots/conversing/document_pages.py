@@ -75,16 +75,16 @@ async def open_named_pages(
     """
     here, store = request.conversation_id, services.store
     if not (request.pages or page_ranges(request.text)):
-        return Turned(tuple(images))
+        return NamedPages(tuple(images))
     known = await store.document_outline(here)  # None too for one that a version before kept
     if request.document and (known is None or known.digest != request.document):
-        return Turned(tuple(images))
+        return NamedPages(tuple(images))
     if known is not None and request.pages:
         chosen, missing = _there(known, request.pages, {image.id for image in images})
         if not missing:  # they were chosen ahead: nothing is read or drawn again
             await services.assistant.check_question(request.asker.person)
             kept = await _without(store, request, images, set(known.images.values()) - chosen)
-            return Turned(tuple(kept.values()), pages_left_out(request.pages, known.of, translator, kept=True))
+            return NamedPages(tuple(kept.values()), pages_left_out(request.pages, known.of, translator, kept=True))
     document = await store.document(here)
     if document is None or (known is not None and known.digest != document.digest):
         return Turned(tuple(images))
@@ -96,7 +96,7 @@ async def open_named_pages(
     named = {image.id: image for image in opened.images}
     kept = await _without(store, request, images, set(document.image_ids) - named.keys())
     await _note_pages(store, here, opened, document)
-    return Turned(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
+    return NamedPages(tuple({**kept, **named}.values()), opened.note(translator, kept=True))
 
 
 async def check_pages(

@@ -46,54 +46,61 @@ class Permissions:
         self._platform = platform
         self._answer = answer
 
-    async def standing(self, person: str, places: Collection[str] = ()) -> Standing | None:
+    async def standing(self, person_id: str, places: Collection[str] = ()) -> Standing | None:
         """Return whether a person is allowed or blocked in a chat with these ids. Strangers are neither: None."""
-        if person in self.listed.admins:
+        if person_id in self.listed.admins:
             return Standing.ALLOWED
-        decided = set((await self._store.standings(self._platform.name, [person, *places])).values())
+        decided = set((await self._store.standings(self._platform.name, [person_id, *places])).values())
         if Standing.BLOCKED in decided:
             return Standing.BLOCKED
-        return Standing.ALLOWED if Standing.ALLOWED in decided or self.listed.has(person, *places) else None
+        return Standing.ALLOWED if Standing.ALLOWED in decided or self.listed.has(person_id, *places) else None
 
-    async def may(self, person: str, places: Collection[str] = ()) -> bool:
-        return await self.standing(person, places) is Standing.ALLOWED
+    async def may(self, person_id: str, places: Collection[str] = ()) -> bool:
+        return await self.standing(person_id, places) is Standing.ALLOWED
 
-    async def decide(self, person: str, decision: Decision, by: str) -> Note:
+    async def decide(self, person_id: str, decision: Decision, by: str) -> Note:
         """Carry out what an admin decided, on disk and at once, and return what to say about it.
 
-        `person` is an id as an admin may write it. `by` is the admin's id for the log; the caller has checked it.
+        `person_id` is an id as an admin may write it. `by` is the admin's id for the log; the caller has checked it.
         """
-        person = person.strip().lstrip("@").upper()
-        if not self._platform.person_id.fullmatch(person):  # a name would let in or block no one
+        person_id = person_id.strip().lstrip("@").upper()
+        if not self._platform.person_id.fullmatch(person_id):  # a name would let in or block no one
             return self._platform.whom
-        if decision is Decision.BLOCK and person in self.listed.admins:
-            return Note("{person} is an admin and cannot be blocked.", person=person)
+        if decision is Decision.BLOCK and person_id in self.listed.admins:
+            return Note("{person} is an admin and cannot be blocked.", person=person_id)
         standing, only_from = _EFFECTS[decision]
-        done, held = await self._store.decide(self._platform.name, person, standing, only_from)
+        done, held = await self._store.decide(self._platform.name, person_id, standing, only_from)
         if done:
-            log_event(log, "access", platform=self._platform.name, decision=decision, person=person, by=by)
+            log_event(
+                log,
+                "access",
+                platform=self._platform.name,
+                decision=decision,
+                person=self._platform.id(person_id),
+                by=by,
+            )
         for message in held:
             self._answer(message)
-        return self._told(person, decision, done, held)
+        return self._told(person_id, decision, done, held)
 
-    def _told(self, person: str, decision: Decision, done: bool, held: Sequence[StoredMessage]) -> Note:
+    def _told(self, person_id: str, decision: Decision, done: bool, held: Sequence[StoredMessage]) -> Note:
         slash = self._platform.prefix
         match decision:
             case Decision.ALLOW if held:
-                return Note("{person} is let in, and what they asked is answered now.", person=person)
+                return Note("{person} is let in, and what they asked is answered now.", person=person_id)
             case Decision.ALLOW:
-                return Note("{person} is let in.", person=person)
+                return Note("{person} is let in.", person=person_id)
             case Decision.IGNORE if done:
-                return Note("{person} gets no answer to that.", person=person)
+                return Note("{person} gets no answer to that.", person=person_id)
             case Decision.IGNORE:
-                return Note("It has been decided already whether {person} is let in.", person=person)
+                return Note("It has been decided already whether {person} is let in.", person=person_id)
             case Decision.BLOCK:
                 return Note(
                     "{person} is blocked and gets no answer any more. {slash}unblock {person} takes it back.",
-                    person=person,
+                    person=person_id,
                     slash=slash,
                 )
             case Decision.UNBLOCK if done:
-                return Note("{person} is not blocked any more.", person=person)
+                return Note("{person} is not blocked any more.", person=person_id)
             case Decision.UNBLOCK:
-                return Note("{person} was not blocked.", person=person)
+                return Note("{person} was not blocked.", person=person_id)

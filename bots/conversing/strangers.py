@@ -12,7 +12,7 @@ from core.note import Note
 from core.trace import log_event
 
 log = logging.getLogger(__name__)
-BETWEEN_LINES_S = 3600
+BETWEEN_NOTICES_SECONDS = 3600
 REMEMBERED_CHATS = 2000
 NAME_CHARACTERS = 60  # of somebody's name, who may call themselves anything
 
@@ -25,10 +25,10 @@ class Strangers:
         self._clock = clock
         self._told: BoundedDict[str, float] = BoundedDict(REMEMBERED_CHATS)  # when, by chat
 
-    def claim_line(self, person: str, chat: str) -> bool:
+    def claim_notice(self, person: str, chat: str) -> bool:
         """Return whether to say the line now. Then it counts as said, and the log shows the ids to the operator."""
         now = self._clock()
-        if now - self._told.get(chat, float("-inf")) < BETWEEN_LINES_S:
+        if now - self._told.get(chat, float("-inf")) < BETWEEN_NOTICES_SECONDS:
             return False
         self._told[chat] = now
         log_event(log, "refused", platform=self._platform, reason="stranger", person=person, chat=chat)

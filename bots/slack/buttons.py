@@ -58,9 +58,9 @@ class Buttons:
         return [_actions(*buttons)] if buttons else []
 
 
-def about_stranger(text: str, person: str) -> list[dict[str, Any]]:
+def about_stranger(text: str, person_id: str) -> list[dict[str, Any]]:
     """Return the question to the admins whether somebody is let in, with its buttons, as blocks."""
-    buttons = [_button(decision, label, person) for label, decision in strangers.buttons()]
+    buttons = [_button(decision, label, person_id) for label, decision in strangers.buttons()]
     return [section(text), _actions(*buttons)]
 
 

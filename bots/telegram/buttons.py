@@ -53,9 +53,9 @@ def decided_in(data: str) -> tuple[Decision, str] | None:
     return (Decision(found[1]), found[2]) if found else None
 
 
-def about_stranger(person: str) -> InlineKeyboardMarkup:
+def about_stranger(person_id: str) -> InlineKeyboardMarkup:
     """Return the admins' buttons below the question whether somebody is let in."""
-    return _keyboard([(label, f"{decision}:{person}") for label, decision in strangers.buttons()])
+    return _keyboard([(label, f"{decision}:{person_id}") for label, decision in strangers.buttons()])
 
 
 def _keyboard(buttons: list[tuple[str, str]]) -> InlineKeyboardMarkup:

@@ -159,8 +159,8 @@ class Receiver:
         """Receive a message that is no album's, and mark it if it has to wait. An album is marked in its turn."""
         received = await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
         if received and inquiry.asker is not None:
-            chat, person = str(inquiry.chat_id), str(inquiry.asker.id)
-            self._dispatcher.mark_waiting(key, conversation_id, Spot(chat, str(inquiry.message_id)), person, [chat])
+            chat, person_id = str(inquiry.chat_id), str(inquiry.asker.id)
+            self._dispatcher.mark_waiting(key, conversation_id, Spot(chat, str(inquiry.message_id)), person_id, [chat])
 
     async def _receive_forward(
         self,
@@ -221,13 +221,13 @@ class Receiver:
 
     async def _receive_button(self, press: Press, payload: str) -> None:
         translator = Translator(press.asker.language).for_question(press.question)
-        person, chat = str(press.asker.id), str(press.chat_id)
-        standing = await self._dispatcher.permissions.standing(person, [chat])
+        person_id, chat = str(press.asker.id), str(press.chat_id)
+        standing = await self._dispatcher.permissions.standing(person_id, [chat])
         if standing is Standing.BLOCKED:
             await self._answer_button(press.query_id)
         elif standing is None:
-            due = self._dispatcher.strangers.claim_line(person, chat)
-            who = person if person == chat else f"{person} ({chat})"
+            due = self._dispatcher.strangers.claim_notice(f"telegram:{person_id}", chat)
+            who = person_id if person_id == chat else f"{person_id} ({chat})"
             await self._answer_button(press.query_id, strangers.stranger_line(who, translator) if due else None)
         elif decided := decided_in(press.data):
             await self._decide(press, *decided, translator)
@@ -251,13 +251,13 @@ class Receiver:
     async def _stop_by(self, press: Press) -> bool:
         return await self._dispatcher.stop_anywhere(press.conversation_id, partial(is_about, press))
 
-    async def _decide(self, press: Press, decision: Decision, person: str, translator: Translator) -> None:
+    async def _decide(self, press: Press, decision: Decision, person_id: str, translator: Translator) -> None:
         """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""
         admin = str(press.asker.id)
         if admin not in self._dispatcher.permissions.listed.admins:
             await self._answer_button(press.query_id, translator.say(ADMINS_ONLY))
             return
-        note = await self._dispatcher.permissions.decide(person, decision, admin)
+        note = await self._dispatcher.permissions.decide(person_id, decision, admin)
         await self._answer_button(press.query_id, translator.explain(note))
         told = f"{press.text}\n\n{strangers.in_all_languages(note)}".strip()
         self._later(self._bot.edit_message_text(told, press.chat_id, press.message_id))

@@ -94,7 +94,9 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
         await scene.slack.settled()
         await scene.answer(scene.slack.says(f"{ME} two", (scene.slack.upload(png()),)))
         assert not scene.slack.workspace.answers("C0GENERAL", ignored)
-        assert "refused platform=slack reason=blocked person=U0EVE1" in [line.getMessage() for line in caplog.records]
+        assert "refused platform=slack reason=blocked person=slack:T0TEAM:U0EVE1" in [
+            line.getMessage() for line in caplog.records
+        ]
         order = scene.slack.says("unblock U0EVE1", channel=DM, user=BOSS)
         assert await scene.answer(order, DM) == "U0EVE1 is not blocked any more."
         assert (

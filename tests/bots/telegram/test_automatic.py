@@ -91,8 +91,9 @@ async def test_the_bot_never_answers_itself(telegram: BotApi, engine: ScriptedEn
 
 
 async def test_bots_that_answer_each_other_stop_until_a_person_asks(
-    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path
+    telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    caplog.set_level("INFO")
     robot, ann = group(telegram, 99, is_bot=True), group(telegram, 7)
     async with service(telegram, tmp_path, engine, bots=True, channels=True):
         for _ in range(2):
@@ -101,6 +102,8 @@ async def test_bots_that_answer_each_other_stop_until_a_person_asks(
             ignored = robot.person.shows(photo(), "@picture_bot too many")
             assert await ann.answer(ann.person.says("@picture_bot what is it?"))
             assert not robot.chat.answers_to(ignored["message_id"])
+    refused = "refused platform=telegram reason=loop person=telegram:99 chat=-100"
+    assert [record.getMessage() for record in caplog.records].count(refused) == 2
 
 
 async def test_a_bot_is_somebody_to_let_in_and_to_block(

@@ -131,7 +131,9 @@ async def test_who_is_blocked_gets_silence_until_an_admin_takes_it_back(
         assert await boss.answer(order) == "8 is blocked and gets no answer any more. /unblock 8 takes it back."
         ignored = eve.person.shows(photo(), "@picture_bot two")
         await boss.answer(boss.person.shows(photo(), "@picture_bot three"))
-    assert "refused platform=telegram reason=blocked person=8" in [line.getMessage() for line in caplog.records]
+    assert "refused platform=telegram reason=blocked person=telegram:8" in [
+        line.getMessage() for line in caplog.records
+    ]
     async with service(telegram, tmp_path, engine, **settings):  # a restart changes nothing
         eve.person.says("/unblock 8")
         assert (await boss.answer(boss.person.says("/block 1"))) == "1 is an admin and cannot be blocked."

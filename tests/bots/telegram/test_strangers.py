@@ -198,8 +198,8 @@ async def test_the_log_tells_who_decided_what_about_whom_and_nothing_else(
         await boss.answer(boss.person.says("/block 8"))
     events = [record.getMessage() for record in caplog.records if record.getMessage().startswith("access ")]
     assert events == [
-        "access platform=telegram decision=allow person=8 by=7",
-        "access platform=telegram decision=block person=8 by=7",
+        "access platform=telegram decision=allow person=telegram:8 by=7",
+        "access platform=telegram decision=block person=telegram:8 by=7",
     ]
     assert "secret words" not in caplog.text and "Ann" not in caplog.text
 
@@ -252,4 +252,4 @@ async def test_the_operator_lets_people_in_and_blocks_them_on_the_page(
             assert "8 is not blocked any more." in (await decide("unblock")).text
             for wrong in ({"decision": "burn"}, {"platform": "web"}, {"platform": "x"}, {"x" * 5000: ""}):
                 assert (await decide("allow", fields=wrong)).status_code in (400, 413, 422)
-    assert "access platform=telegram decision=block person=8 by=the page" in caplog.text
+    assert "access platform=telegram decision=block person=telegram:8 by=the page" in caplog.text

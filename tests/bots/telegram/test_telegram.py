@@ -337,7 +337,7 @@ async def test_a_chat_hears_one_line_an_hour_whatever_strangers_send_and_press(
         eve.person.presses(answer)
         await until(lambda: telegram.callback_answers)
         assert telegram.callback_answers[-1]["text"].endswith("tell the person who runs this bot: 8 (-100)")
-        assert "person=8 chat=-100" in caplog.text
+        assert "person=telegram:8 chat=-100" in caplog.text
         bob.person.presses(answer)
         await until(lambda: len(telegram.callback_answers) > 1)
         assert "text" not in telegram.callback_answers[-1]
