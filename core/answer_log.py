@@ -52,7 +52,7 @@ class AnswerLog:
         log_event(
             log,
             "answered",
-            platform=asker.current().platform,
+            platform=work_context.current().platform,
             ending=answer.ending.value,
             **{f"{name}_ms": round(1000 * seconds) for name, seconds in durations.items()},
             image_ms=round(1000 * figures.image_s),

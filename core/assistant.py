@@ -205,7 +205,7 @@ class Assistant:
 
         Quotas and errors are as in `ask`. Cancelling it frees the model.
         """
-        watch = Stopwatch(asker.current().arrived)
+        watch = Stopwatch(work_context.current().arrived)
 
         def hear(event: Event) -> None:
             if isinstance(event, Piece):
@@ -321,7 +321,7 @@ class Assistant:
         """Return the answer saved under `key` without using the quota, or write a new one."""
         answer = await self._saved(key)
         if answer is None:
-            arrived = asker.current().arrived
+            arrived = work_context.current().arrived
             async with self._quota.admit(person):
                 with self._log.noting_failures():
                     async with self._locks.take(conversation_id):

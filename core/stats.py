@@ -40,10 +40,10 @@ class Stats:
     streak: Streak | None = None  # until a question is answered
 
     def asked(self) -> None:
-        self.questions[asker.current().platform] += 1
+        self.questions[work_context.current().platform] += 1
 
     def refused(self) -> None:
-        self.endings[asker.current().platform, "refused"] += 1
+        self.endings[work_context.current().platform, "refused"] += 1
 
     def failed(self, part: str, reason: str) -> None:
         count = self.streak.count if self.streak else 0
@@ -51,7 +51,7 @@ class Stats:
 
     def answered(self, answer: Answer, durations: Mapping[str, float]) -> None:
         """Count an answer; `durations` are its seconds by what they are of (`core.durations.Stopwatch`)."""
-        platform = asker.current().platform
+        platform = work_context.current().platform
         if answer.ending is not Ending.FAILED:
             self.streak = None
         self.endings[platform, answer.ending.value] += 1

@@ -104,8 +104,8 @@ async def _used(connection: AsyncConnection, person: str) -> int:
 def _brought_by(person: str) -> ColumnElement[bool]:
     """Return whether an image is one of a person's pictures, also as one that a turn enlarged."""
     own = select(pictures.c.image_id).where(pictures.c.person == pseudonym(person))
-    closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id)
-    return or_(images.c.id.in_(own), images.c.id.in_(closer.where(pictures.c.person == pseudonym(person))))
+    sharpened = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id)
+    return or_(images.c.id.in_(own), images.c.id.in_(sharpened.where(pictures.c.person == pseudonym(person))))
 
 
 def _ids(coming: Sequence[Image]) -> list[str]:

@@ -22,7 +22,7 @@ from storage import allowance, forgotten, personal
 from storage.copying import Progress, copy, count, reflected, revision_of, rows_at_once, table_names
 from storage.lock import hold
 from storage.migrations import check_revision
-from storage.personal import AskerOf, Traces
+from storage.personal import AuthorOf, Traces
 from storage.transfer import blank, explained, refuse_users, shown, snapshot, sqlite_url
 from storage.watch import MAGIC
 
@@ -61,7 +61,7 @@ async def restore(
     url: str,
     progress: Progress,
     gone: Path | None = None,
-    asker_of: AskerOf = lambda platform, payload: None,
+    author_of: AuthorOf = lambda platform, payload: None,
 ) -> Restored:
     """Read a backup into an empty database that is not in use. The whole file is checked before anything is written.
 
@@ -72,13 +72,13 @@ async def restore(
         names = forgotten.since(gone, about.get(MADE, "")) if gone else ()
         async with snapshot(sqlite_url(path)) as source, blank(url, await allowance.size(source)) as target:
             counts = await copy(source, target, progress)
-            return Restored(about, counts, await _leave_out(target, names, asker_of) if names else None)
+            return Restored(about, counts, await _leave_out(target, names, author_of) if names else None)
 
 
-async def _leave_out(target: AsyncConnection, names: Collection[str], asker_of: AskerOf) -> Traces:
+async def _leave_out(target: AsyncConnection, names: Collection[str], author_of: AuthorOf) -> Traces:
     if target.dialect.name == "sqlite":
         await target.exec_driver_sql("PRAGMA secure_delete = ON")  # deleted rows are overwritten
-    traces, _ = await personal.forget(target, names, asker_of)
+    traces, _ = await personal.forget(target, names, author_of)
     return traces
 
 

@@ -17,7 +17,7 @@ from storage.schema import messages as stored
 async def reopen(
     connection: AsyncConnection, key: str, payload: str, revision: Revision, words: str | None = None
 ) -> StoredMessage | None:
-    """Make a finished message unfinished with its new words, and take back the answer to the old ones.
+    """Make a finished message unfinished with its new words, and supersede the answer to the old ones.
 
     Return None if the message is unknown or forgotten, if a newer revision was answered, or if `words` were: what a
     person changed while the service was down may be known already. Of an album the message that carries the answer is
@@ -32,7 +32,7 @@ async def reopen(
     carrier = await _carrier(connection, row)
     if words is not None and await _answers(connection, carrier.key, words):
         return None
-    await take_back(connection, carrier.key, revision)
+    await supersede_turn(connection, carrier.key, revision)
     values = {"finished": None, "payload": payload, "digest": str(revision)}
     await connection.execute(update(stored).where(stored.c.id == carrier.id).values(values))
     return await messages.unfinished_message(connection, carrier.id)
@@ -55,33 +55,33 @@ async def revise(connection: AsyncConnection, key: str, payload: str, revision: 
 async def replace_shown(
     connection: AsyncConnection, message: StoredMessage, revision: Revision, words: str, shown: Shown
 ) -> tuple[str | None, Collection[str]]:
-    """Take the answer to an edited message back, unless it answers these words, about the files that it shows now.
+    """Supersede the answer to an edited message, unless it answers these words, about the files that it shows now.
 
-    Return what `take_back` returns, and the ids of images that went with files that the message shows no more.
+    Return what `supersede_turn` returns, and the ids of images that went with files that the message shows no more.
     """
     replaced = await files.replaced(connection, message.conversation_id, shown)
     if not replaced and await _answers(connection, message.key, words):
         return None, ()
-    aside = await take_back(connection, message.key, revision)
-    return aside, await files.drop_replaced(connection, message.conversation_id, replaced)
+    superseded_key = await supersede_turn(connection, message.key, revision)
+    return superseded_key, await files.drop_replaced(connection, message.conversation_id, replaced)
 
 
-async def take_back(connection: AsyncConnection, key: str, revision: Revision) -> str | None:
+async def supersede_turn(connection: AsyncConnection, key: str, revision: Revision) -> str | None:
     """Take the answer to a message out of its conversation.
 
     It is kept under another key, so that the next answer gets its place. Its pictures wait for the new question.
-    Return that key, also if an earlier edit of the message took the answer back; None if there was none.
+    Return that key, also if an earlier edit of the message superseded the answer; None if there was none.
     """
     turn_id = (await connection.execute(select(turns.c.id).where(turns.c.key == key))).scalar()
     if turn_id is None:
         earlier = turns.c.replaced, turns.c.key.startswith(Revision.key_of_any_replaced(key), autoescape=True)
         query = select(turns.c.key).where(*earlier).order_by(turns.c.id.desc()).limit(1)
         return (await connection.execute(query)).scalar()
-    aside = revision.key_of_replaced(key)
-    await connection.execute(delete(turns).where(turns.c.key == aside))  # the same words a second time
-    await connection.execute(update(turns).where(turns.c.id == turn_id).values(key=aside, replaced=True))
+    superseded_key = revision.key_of_replaced(key)
+    await connection.execute(delete(turns).where(turns.c.key == superseded_key))  # the same words a second time
+    await connection.execute(update(turns).where(turns.c.id == turn_id).values(key=superseded_key, replaced=True))
     await pictures.mark_unasked(connection, turn_id)
-    return aside
+    return superseded_key
 
 
 async def _answers(connection: AsyncConnection, key: str, words: str) -> bool:

@@ -21,7 +21,7 @@ from storage.schema import documents, growing_answers, leases, messages, people,
 from storage.schema import files as stored_files
 from storage.schema import pictures as stored_pictures
 
-AskerOf = Callable[[str, str], str | None]  # gets a platform's name and a stored payload, and returns who sent it
+AuthorOf = Callable[[str, str], str | None]  # gets a platform's name and a stored payload, and returns who sent it
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ async def workspaces(connection: AsyncConnection, platform: str) -> set[str]:
     return {name.split(":")[1] for name in await _every_conversation(connection) if name.startswith(f"{platform}:")}
 
 
-async def find(connection: AsyncConnection, names: Collection[str], asker_of: AskerOf) -> Traces:
+async def find(connection: AsyncConnection, names: Collection[str], author_of: AuthorOf) -> Traces:
     """Return what is kept of the person with these pseudonyms."""
     known = frozenset(names) & await _present(connection)
     theirs, others = await _conversations(connection, known), await _others(connection, known)
@@ -67,20 +67,20 @@ async def find(connection: AsyncConnection, names: Collection[str], asker_of: As
         await _count(connection, turns, and_(asked, ~turns.c.replaced)),
         await _count(connection, stored_pictures, and_(sent, stored_pictures.c.image_id.is_not(None))),
         await _count(connection, turns, and_(asked, turns.c.rating.is_not(None))),
-        tuple(await _messages(connection, names, named, own, asker_of)),
+        tuple(await _messages(connection, names, named, own, author_of)),
         tuple(await _standings(connection, names)),
         bool(await _count(connection, tallies, _counts_of(names))),
     )
 
 
 async def forget(
-    connection: AsyncConnection, names: Collection[str], asker_of: AskerOf
+    connection: AsyncConnection, names: Collection[str], author_of: AuthorOf
 ) -> tuple[Traces, Collection[str]]:
     """Delete all of it, and return what there was, and the ids of images that no conversation shows any more.
 
     In a conversation with others their questions stay, and the numbers of pictures, which are never given again.
     """
-    traces = await find(connection, names, asker_of)
+    traces = await find(connection, names, author_of)
     dropped: set[str] = set()
     for conversation_id in traces.own:
         dropped.update(await conversations.forget(connection, conversation_id))
@@ -179,15 +179,19 @@ async def _count(connection: AsyncConnection, table: Table, where: ColumnElement
 
 
 async def _messages(
-    connection: AsyncConnection, names: Collection[str], named: Collection[str], own: Collection[str], asker_of: AskerOf
+    connection: AsyncConnection,
+    names: Collection[str],
+    named: Collection[str],
+    own: Collection[str],
+    author_of: AuthorOf,
 ) -> list[StoredMessage]:
     """Return a person's messages. In a group where no one else has asked yet, somebody else's may wait."""
 
     def is_theirs(row: Any) -> bool:
         if row.conversation_id in named:
             return True
-        asker = f"{row.adapter}:{row.held_for}" if row.held_for is not None else asker_of(row.adapter, row.payload)
-        return row.conversation_id in own if asker is None else pseudonym(asker) in names
+        author = f"{row.adapter}:{row.held_for}" if row.held_for is not None else author_of(row.adapter, row.payload)
+        return row.conversation_id in own if author is None else pseudonym(author) in names
 
     rows = await connection.execute(select(messages).where(messages.c.payload.is_not(None)).order_by(messages.c.id))
     return [

@@ -139,7 +139,7 @@ async def drop_asked(connection: AsyncConnection, conversation_id: str) -> int:
 
 
 async def mark_unasked(connection: AsyncConnection, turn_id: int) -> None:
-    """Let the pictures of a turn that was taken back wait again, unless another turn shows them."""
+    """Let the pictures of a turn that was superseded wait again, unless another turn shows them."""
     shown = select(turn_pictures.c.picture_id).where(turn_pictures.c.turn_id == turn_id)
     where = pictures.c.id.in_(shown), ~_answered(), pictures.c.image_id.is_not(None)
     await connection.execute(update(pictures).where(*where).values(waiting=True))
@@ -285,8 +285,10 @@ async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> 
 async def _images(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
     """Return the ids of all images that show these pictures."""
     own = select(pictures.c.image_id).where(which)
-    closer = select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id).where(which)
-    found = [*(await connection.execute(own)).scalars(), *(await connection.execute(closer)).scalars()]
+    sharpened = (
+        select(turn_pictures.c.image_id).join(pictures, pictures.c.id == turn_pictures.c.picture_id).where(which)
+    )
+    found = [*(await connection.execute(own)).scalars(), *(await connection.execute(sharpened)).scalars()]
     return [image_id for image_id in found if image_id is not None]
 
 

@@ -198,7 +198,7 @@ tallies = Table(
     "tallies",
     metadata,
     Column("name", String(255), primary_key=True),  # a pseudonym of a person or an address, and what is counted of it
-    Column("counts", JSON, nullable=False),  # see core.quota and bots.web.access.rate_limit
+    Column("counts", JSON, nullable=False),  # see core.quota and bots.web.access.token_guesses
     Column("until", Float, nullable=False, index=True),  # when no limit looks at it any more
 )
 

@@ -46,7 +46,7 @@ from storage.clock import Clock
 from storage.database import Database
 from storage.expiry import Expiry
 from storage.operation import OpenDatabase, reading, removing, single, writing, writing_dated, writing_urgent
-from storage.personal import AskerOf, Traces
+from storage.personal import AuthorOf, Traces
 from storage.transfer import refuse_users
 
 log = logging.getLogger(__name__)
@@ -238,7 +238,7 @@ class Store(OpenDatabase):
     reopen = writing(edits.reopen)
     revise = writing(edits.revise)
 
-    async def take_answer_back(
+    async def supersede_answer(
         self, message: StoredMessage, revision: Revision, words: str, shown: Shown = Shown()
     ) -> str | None:
         """Take the answer to an edited message back; see `edits.replace_shown`. Return the key where it is kept."""
@@ -308,13 +308,13 @@ class Store(OpenDatabase):
     traces = reading(personal.find)
     chapters = reading(chapters.of)
 
-    async def forget_person(self, names: Collection[str], asker_of: AskerOf) -> Traces:
+    async def forget_person(self, names: Collection[str], author_of: AuthorOf) -> Traces:
         """Delete all that is kept of a person, and return what there was. No service may work with the database.
 
         Raises `OperatorError` if one does, as far as the database knows.
         """
         await self.database.read(refuse_users)
-        traces, image_ids = await self.database.write(personal.forget, names, asker_of)
+        traces, image_ids = await self.database.write(personal.forget, names, author_of)
         await self.removed(image_ids)
         return traces
 

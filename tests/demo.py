@@ -34,10 +34,10 @@ async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Pict
     """
     conversation, answers = Conversation("test:direct"), []
     for text, pictures in turns:
-        closer = tuple(picture for picture in pictures if isinstance(picture, Picture))
+        small_print = tuple(picture for picture in pictures if isinstance(picture, Picture))
         files = [data for data in pictures if not isinstance(data, Picture)]
         images = tuple([data if isinstance(data, Image) else await make_image(data, ImagesConfig()) for data in files])
-        conversation = conversation.ask(Question(text, images, small_print=closer))
+        conversation = conversation.ask(Question(text, images, small_print=small_print))
         answer = await engine.answer(conversation, Sampling(), lambda event: None)
         answers.append(answer.text)
         answered = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer))

@@ -26,7 +26,7 @@ LAYERS = {  # folder -> our other modules that it may import
     "bots/slack/": {"bots.conversing", "core"},
     "bots/web/": {"bots.conversing", "bots.log", "core"},
     "core/pictures/": {
-        "core.asker",
+        "core.work_context",
         "core.conversation",
         "core.errors",
         "core.hardware",

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from bots.cli.person import asker_of
+from bots.cli.person import stored_author
 from bots.config import Settings
 from core.units import GIGABYTE
 from core.version import VERSION
@@ -38,7 +38,7 @@ async def restore(settings: Settings, file: Path) -> str:
     """Read a backup into the config's database, which must be empty. Return a sentence. Raises `OperatorError`."""
     storage = settings.storage
     about, counts, left_out = await work_off(
-        lambda progress: backup.restore(file, storage.url, progress, storage.forgotten, asker_of)
+        lambda progress: backup.restore(file, storage.url, progress, storage.forgotten, stored_author)
     )
     made = f"The backup was made at {about.get(backup.MADE, 'an unknown time')} by version {about.get('version', '?')}"
     if model := about.get("model"):

@@ -27,7 +27,7 @@ async def listed(settings: Settings, ids: Sequence[str]) -> str:
     """Return what is kept of a person. Raises `OperatorError`."""
     people = checked(ids)
     async with open_store(settings) as store:
-        return _described(people, await store.traces(await names_of(store, people), asker_of))
+        return _described(people, await store.traces(await names_of(store, people), stored_author))
 
 
 async def delete(settings: Settings, ids: Sequence[str]) -> str:
@@ -37,7 +37,7 @@ async def delete(settings: Settings, ids: Sequence[str]) -> str:
         async with open_store(settings, alone=True) as store:
             names = await names_of(store, people)
             forgotten.add(settings.storage.forgotten, names)
-            traces = await store.forget_person(names, asker_of)
+            traces = await store.forget_person(names, stored_author)
     _drop_computed(settings)
     kept = f"Backups from before still have it; restore leaves it out, because of {settings.storage.forgotten}."
     return f"{_described(people, traces)}\nAll of that is deleted. {kept}"
@@ -53,15 +53,15 @@ async def names_of(store: Store, people: Sequence[str]) -> set[str]:
     return names
 
 
-def asker_of(platform: str, payload: str) -> str | None:
+def stored_author(platform: str, payload: str) -> str | None:
     """Return who sent a stored message, or None if that is unknown."""
     if platform not in PLATFORMS:
         return None
     try:
-        asker: str = importlib.import_module(f"{PLATFORMS[platform]}.asker").asker_of(payload)
+        author: str = importlib.import_module(f"{PLATFORMS[platform]}.stored_author").stored_author(payload)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
-    return asker
+    return author
 
 
 def checked(ids: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bots.cli.person import asker_of, checked, names_of
+from bots.cli.person import checked, names_of, stored_author
 from bots.config import Settings
 from bots.service import open_store
 from core.answers import transcript
@@ -29,7 +29,7 @@ async def export(settings: Settings, ids: Sequence[str], file: Path) -> str:
     """
     people = checked(ids)
     async with open_store(settings) as store:
-        traces = await store.traces(await names_of(store, people), asker_of)
+        traces = await store.traces(await names_of(store, people), stored_author)
         with _new_zip(file) as packed:
             settings_of = {name: (await store.settings(name)).stored() for name in sorted(traces.own)}
             packed.writestr("person.json", _about(people, traces, settings_of))

@@ -198,7 +198,7 @@ class Dispatcher:
             await self._forget_unless_kept(message)
             raise
         if request.forgets:
-            self.reactions.take_all_back(message.conversation_id)
+            self.reactions.remove_all(message.conversation_id)
         if request.keeps and request.command is None:
             return
         forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
@@ -283,7 +283,7 @@ class Dispatcher:
         revision = Revision.read(message.digest)
         if revision is None or not revision.number:
             return request
-        replaced_key = await self._services.store.take_answer_back(message, revision, request.text, request.shown)
+        replaced_key = await self._services.store.supersede_answer(message, revision, request.text, request.shown)
         return replace(request, replaces=replaced_key or revision.key_of_replaced(message.key))
 
     async def _refuse_stranger(

@@ -1,6 +1,6 @@
 """Mark a question with a reaction until it is answered, where the platform has reactions.
 
-A reaction never delays an answer, and what goes wrong with one harms nothing. What a killed process left is taken back
+A reaction never delays an answer, and what goes wrong with one harms nothing. What a killed process left is removed
 when its question is answered after the restart.
 """
 
@@ -17,8 +17,8 @@ from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
 MOST_CHATS_WITHOUT = 1000  # remembered chats that allow no reactions
-TAKING_BACK_SECONDS = 2.0  # how long the next message of a conversation waits for it; it goes on in the background
-TAKING_BACK_ATTEMPTS = 5
+REMOVAL_SECONDS = 2.0  # how long the next message of a conversation waits for it; it goes on in the background
+REMOVAL_ATTEMPTS = 5
 LONGEST_PAUSE_SECONDS = 120.0  # between two attempts, whatever the platform asks for
 
 
@@ -92,30 +92,30 @@ class Reactions:
 
     @asynccontextmanager
     async def until_answered(self, spot: Spot | None, message: StoredMessage) -> AsyncIterator[None]:
-        """Take the mark back at the end of the block. It stays if the message will be tried again."""
+        """Remove the mark at the end of the block. It stays if the message will be tried again."""
         try:
             yield
         except Refused:
-            await self.take_back(spot, message)
+            await self.remove(spot, message)
             raise
-        await self.take_back(spot, message)
+        await self.remove(spot, message)
 
-    async def take_back(self, spot: Spot | None, message: StoredMessage) -> None:
-        """Take the mark back, also one that an earlier run has left."""
+    async def remove(self, spot: Spot | None, message: StoredMessage) -> None:
+        """Remove the mark, also one that an earlier run has left."""
         if spot is None or not (spot in self._shown or message.resumed):
             return
         if removing := self._remove_soon(spot, left=message.resumed):
-            await asyncio.wait({removing}, timeout=TAKING_BACK_SECONDS)
+            await asyncio.wait({removing}, timeout=REMOVAL_SECONDS)
 
-    def take_all_back(self, conversation_id: str) -> None:
-        """Begin to take back all marks of a conversation, whose questions are forgotten."""
+    def remove_all(self, conversation_id: str) -> None:
+        """Begin to remove all marks of a conversation, whose questions are forgotten."""
         for spot in [spot for spot, mark in self._shown.items() if mark.conversation_id == conversation_id]:
             self._remove_soon(spot)
 
     async def close(self) -> None:
         """End. Marks of unanswered messages stay for the next start."""
         if self._removing:
-            await asyncio.wait(self._removing, timeout=TAKING_BACK_SECONDS)
+            await asyncio.wait(self._removing, timeout=REMOVAL_SECONDS)
         tasks = [*self._removing, *(mark.adding for mark in self._shown.values())]
         for task in tasks:
             task.cancel()
@@ -165,15 +165,15 @@ class Reactions:
     async def _remove(self, platform: Reacting, spot: Spot, adding: asyncio.Task[bool] | None, left: bool) -> None:
         if adding is not None and not await adding and not left:
             return
-        for _ in range(TAKING_BACK_ATTEMPTS):
+        for _ in range(REMOVAL_ATTEMPTS):
             try:
                 await platform.remove(spot)
                 return
             except RetryLater as later:
                 await asyncio.sleep(min(later.seconds, LONGEST_PAUSE_SECONDS))
             except Refused as error:  # there is none, or its message is gone
-                log.debug("a reaction is not taken back: %s", error)
+                log.debug("a reaction is not removed: %s", error)
                 return
             except Exception as error:
-                log.warning("a reaction could not be taken back: %s", type(error).__name__)
+                log.warning("a reaction could not be removed: %s", type(error).__name__)
                 return

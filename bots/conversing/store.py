@@ -60,7 +60,7 @@ class Store(History, Mailbox, Protocol):
 
     async def asking(self, adapter: str) -> Sequence[tuple[str, str]]: ...
 
-    async def take_answer_back(
+    async def supersede_answer(
         self, message: StoredMessage, revision: Revision, words: str, shown: Shown = Shown()
     ) -> str | None: ...
 

@@ -38,10 +38,10 @@ class Drafts:
     def _draft(
         self, inquiry: Inquiry, translator: Translator, keeps_old_answer: bool, message: StoredMessage
     ) -> SlackDraft:
-        place, closer = inquiry.place, None
+        place, pressed = inquiry.place, None
         if inquiry.command in FOLLOW_UPS and inquiry.about is not None:
-            closer = Pressed(inquiry.command, inquiry.key, inquiry.about)
-        buttons = Buttons(place, message.key, translator, inquiry.asks_model, closer)
+            pressed = Pressed(inquiry.command, inquiry.key, inquiry.about)
+        buttons = Buttons(place, message.key, translator, inquiry.asks_model, pressed)
         status = Status(self._slack, place, self._abilities)
         sender = self._sender(message, place)
         return SlackDraft(self._slack, sender, status, buttons, self._interval, keeps_old_answer)

@@ -106,14 +106,14 @@ class Worker:
             await self._answer(await self.inquiries.read(message, written))
         elif (asked := await self.inquiries.current(message, written.message)) is None:
             await self._drafts.clear_away(message, written.message.place)
-            await self.dispatcher.reactions.take_back(written.message.place.spot, message)
+            await self.dispatcher.reactions.remove(written.message.place.spot, message)
         elif not (asked.by_app and await self.people.is_bot(asked.user)):  # an app may also write for a person
             await self._answer(await self.inquiries.read(message, Asked(message=asked)))
         elif self._bots and asked.mentions(self._bot):
             inquiry = await self.inquiries.read(message, Asked(message=asked))
             await self._answer(replace(inquiry, automatic=True))
         else:
-            await self.dispatcher.reactions.take_back(asked.place.spot, message)
+            await self.dispatcher.reactions.remove(asked.place.spot, message)
 
     async def _answer(self, inquiry: Inquiry) -> None:
         message, person = inquiry.message, inquiry.place.user

@@ -264,7 +264,7 @@ class Receiver:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         # A reader of the conversation may have found it in the database a moment before.
         broadcast = self.find(sent.idempotency_key) or self.broadcasts.add(conversation_id, key, read(message.payload))
-        self._dispatcher.inbox.take_up(replace(message, arrived=asker.current().arrived))
+        self._dispatcher.inbox.take_up(replace(message, arrived=work_context.current().arrived))
         return broadcast
 
     async def _put(

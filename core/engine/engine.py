@@ -133,7 +133,7 @@ class Engine:
             sampling,
             channel.send,
             trace.current.get(),
-            asker.current().arrived,
+            work_context.current().arrived,
             grammar=grammar,
             doubt=doubt,
         )

@@ -56,7 +56,7 @@ class EngineRequest:
     """A question for the model thread.
 
     It ends before the next step once `closed` is set. `trace` is its id in the log (`core.trace`). `arrived` decides
-    its place in the queue (`core.asker`). `grammar` is of this answer alone. With a `doubt` an answer
+    its place in the queue (`core.work_context`). `grammar` is of this answer alone. With a `doubt` an answer
     that is made up is replaced.
     """
 

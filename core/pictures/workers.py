@@ -18,7 +18,7 @@ from enum import Enum, auto
 from io import BytesIO
 from typing import IO, Any
 
-from core import asker
+from core import work_context
 from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
 from core.pictures.packet import Packet
@@ -55,13 +55,13 @@ class _Job(DecodingJob):
 async def run(
     job: str, data: bytes | IO[bytes], options: dict[str, Any], seconds: float = JOB_SECONDS, slow: bool = False
 ) -> list[Packet]:
-    """Run `job` ("package.module:function") with the bytes and options in a worker, for `asker.current()`.
+    """Run `job` ("package.module:function") with the bytes and options in a worker, for `work_context.current()`.
 
     A job known to be `slow` leaves the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
     when it ran out of memory, `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or
     workers are killed from outside. Cancelling it drops the job.
     """
-    who, now, future = asker.current(), time.monotonic(), Future[list[Packet]]()
+    who, now, future = work_context.current(), time.monotonic(), Future[list[Packet]]()
     file = BytesIO(data) if isinstance(data, bytes) else data
     call = (job, file, options, seconds)
     _pool.put(_Job(who.person, size(file), min(who.arrived, now), now, slow, call=call, future=future))

@@ -50,7 +50,9 @@ class RemoteEngine:
         the listener hears `BeganAgain`, and the answer is written once more. Raises `BotError`, and `EngineFailed`.
         """
         request = RemoteRequest(conversation, sampling, len(conversation.turns))
-        candidate = Candidate(request.session, asker.current().arrived, tell, conversation.answer_schema is not None)
+        candidate = Candidate(
+            request.session, work_context.current().arrived, tell, conversation.answer_schema is not None
+        )
         begun, has_repeated = time.monotonic(), False
         while True:
             written = StreamedAnswer(lambda text: tell(Piece(text)), sampling.max_new_tokens)

@@ -103,7 +103,7 @@ class Pool:
             await endpoint.close()
 
     @asynccontextmanager
-    async def turn(self, candidate: Candidate) -> AsyncIterator[Endpoint]:
+    async def slot(self, candidate: Candidate) -> AsyncIterator[Endpoint]:
         """Wait for an engine with room, and hold a slot there. Raises `NoEngine` and `Busy`."""
         self.check_open()
         endpoint = await self._assigned(candidate)

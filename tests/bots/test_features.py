@@ -104,11 +104,11 @@ async def test_receipt_and_small_print_in_the_askers_language(
             "zh": "看了图片 1（320×224，由 768×512 缩小）",
         }
         assert looked[language] in first.words
-        closer = {"en": "Read the small print", "zh": "看清小字"}[language]
-        assert closer in first.buttons
-        second = await guest.press(first, closer)
+        small_print = {"en": "Read the small print", "zh": "看清小字"}[language]
+        assert small_print in first.buttons
+        second = await guest.press(first, small_print)
         assert shows(second.words, expected[1])
-        assert closer not in second.buttons
+        assert small_print not in second.buttons
         assert numbers(await guest.pictures()) == [1]
 
 

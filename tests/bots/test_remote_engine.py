@@ -102,10 +102,10 @@ async def test_a_shrunk_picture_has_its_receipt_and_a_closer_look(demo: Engine, 
         asked = await analyzed(web, "What is the total?", enlarged(sample("invoice"), 8))
         at = f"/api/v1/conversations/{asked['conversation']}"
         [turn] = (await web.client.get(at)).json()["turns"]
-        closer = await web.client.post(f"{at}/turns/1/smallprint")
+        small_print = await web.client.post(f"{at}/turns/1/smallprint")
     assert "shrunk from" in turn["answer"]["receipt"]
     assert turn["answer"]["small_print"]
-    assert closer.status_code == 200 and closer.json()["text"]
+    assert small_print.status_code == 200 and small_print.json()["text"]
 
 
 @asynccontextmanager

@@ -96,10 +96,10 @@ async def test_no_picture_is_read_twice_for_a_question_on_the_web(tmp_path: Path
         async with costs.of("web: retry"):
             assert (await web.client.post(f"{here}/retry")).status_code == 200
         async with costs.of("web: closer"):
-            closer = await web.client.post(
+            small_print = await web.client.post(
                 f"{here}/turns/1/smallprint", headers={"Idempotency-Key": "closer-key-nobody-guesses"}
             )
-            assert closer.status_code == 200
+            assert small_print.status_code == 200
         engine.script = lambda _: STAMP
         async with costs.of("web: boxes"):
             assert (await web.ask("Where?", conversation=conversation, stream="true")).status_code == 200

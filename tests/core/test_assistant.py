@@ -299,13 +299,13 @@ def test_images_do_not_print_their_pixels() -> None:
 
 async def test_every_end_is_counted_by_platform_whatever_the_conversation_is_called() -> None:
     bot, engine, _ = assistant()
-    asker.set_current("ann", platform="web")
+    work_context.set_current("ann", platform="web")
     await bot.ask("web:1", Question("q", (image(),)), "1")
     engine.script = lambda _: Busy("later")
     with pytest.raises(Busy):
         await bot.ask("web:1", Question("q", (image(),)), "2")
     engine.script = lambda _: ZeroDivisionError()
-    asker.set_current("ann", platform="slack")
+    work_context.set_current("ann", platform="slack")
     with pytest.raises(ZeroDivisionError):
         await bot.ask("web:1", Question("q", (image(),)), "3")
     assert bot.stats.questions == {"web": 2, "slack": 1}

@@ -42,7 +42,7 @@ async def ask(store: Store, person: str, conversation_id: str, text: str, *image
     return key
 
 
-async def closer(store: Store, person: str, conversation_id: str, number: int, shown: Image) -> None:
+async def ask_small_print(store: Store, person: str, conversation_id: str, number: int, shown: Image) -> None:
     """Ask again about a picture, less shrunk."""
     asked = (await store.load(conversation_id)).ask(Question("?", alone=True, small_print=(Picture(number, shown),)))
     turn = replace(asked.turns[-1], answer=Answer("closer", Ending.DONE))
@@ -53,7 +53,7 @@ def payload(person: str, text: str) -> str:
     return f"{person}|{WHOSE[person]} {text}"
 
 
-def asker_of(platform: str, payload: str) -> str | None:
+def author_of(platform: str, payload: str) -> str | None:
     return payload.partition("|")[0] or None
 
 
@@ -66,7 +66,7 @@ async def settle(store: Store) -> None:
     await ask(store, BOB, "telegram:43:0", "alone", picture(BOB, "bird"))
     asked = await ask(store, ANN, GROUP, "in the group", picture(ANN, "cat"), picture(ANN, "fish"))
     await ask(store, BOB, GROUP, "again", replaces=asked)
-    await closer(store, BOB, GROUP, 2, picture(ANN, "fish, larger"))
+    await ask_small_print(store, BOB, GROUP, 2, picture(ANN, "fish, larger"))
     await ask(store, BOB, GROUP, "about both", picture(ANN, "cat"), picture(BOB, "bird"))
     await ask(store, BOB, GROUP, "only mine", picture(BOB, "bird"))
     await ask(store, ANN, GROUP, "about his", picture(BOB, "bird"))

@@ -133,12 +133,12 @@ async def test_nobodys_name_is_in_the_database(small: Store, machine: Machine, p
 
 
 async def test_what_somebody_looked_at_closer_counts_as_theirs(small: Store, machine: Machine) -> None:
-    first, closer = photo("first"), photo("closer", shown=2 * MB)
+    first, small_print = photo("first"), photo("closer", shown=2 * MB)
     await ask(small, machine, "ann", "a:1", first)
-    asked = (await small.load("a:1")).ask(Question("?", alone=True, small_print=(Picture(1, closer),)))
+    asked = (await small.load("a:1")).ask(Question("?", alone=True, small_print=(Picture(1, small_print),)))
     turn = replace(asked.turns[-1], answer=Answer("yes", Ending.DONE))
     await small.save("a:1", turn, "closer", None, "ann")
-    assert await kept(small, first, closer) == [True, False]
+    assert await kept(small, first, small_print) == [True, False]
     await small.make_room("ann", [photo("large", shown=MB // 2, sent=1)])
     assert await kept(small, first) == [False]
     with pytest.raises(NoRoom):

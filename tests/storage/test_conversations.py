@@ -118,7 +118,7 @@ async def test_the_picture_in_question_sent_again_meanwhile_does_not_wait_twice(
 SHARP = image("cat, less shrunk")
 
 
-async def look_closer(store: Store, key: str, conversation_id: str = "t:1") -> Turn:
+async def read_small_print(store: Store, key: str, conversation_id: str = "t:1") -> Turn:
     """At picture 1, as it is kept with much more detail."""
     asked = (await store.load(conversation_id)).ask(Question("Read it", alone=True, small_print=(Picture(1, SHARP),)))
     return await answer_turn(store, asked, key)
@@ -126,17 +126,17 @@ async def look_closer(store: Store, key: str, conversation_id: str = "t:1") -> T
 
 async def test_a_closer_look_keeps_the_number_and_what_was_seen_then(store: Store, path: Path) -> None:
     first = await ask(store, "t:1", "Read it", CAT, DOG, key="k1")
-    closer = await look_closer(store, "k2")
-    assert numbers(closer) == [1]
+    small_print = await read_small_print(store, "k2")
+    assert numbers(small_print) == [1]
     conversation = await store.load("t:1")
-    assert conversation.turns == (first, closer)
+    assert conversation.turns == (first, small_print)
     assert conversation.pictures == (Picture(1, CAT), Picture(2, DOG))
     assert conversation.next_number == 3
-    assert await store.answered("k2") == outlined(closer)
+    assert await store.answered("k2") == outlined(small_print)
     assert (await store.numbered_picture("t:1", 1)) == CAT
     later = await ask(store, "t:1", "And this?", SHARP, CAT, BIRD, key="k3")
     assert [(picture.number, picture.image) for picture in later.pictures] == [(1, SHARP), (3, BIRD)]
-    await look_closer(store, "k4")
+    await read_small_print(store, "k4")
     again = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
     assert await store.load("t:1") == await again.load("t:1")
     await again.close()
@@ -145,7 +145,7 @@ async def test_a_closer_look_keeps_the_number_and_what_was_seen_then(store: Stor
 async def test_what_was_seen_closer_goes_with_its_picture(store: Store, path: Path) -> None:
     for conversation_id in ("t:1", "t:2", "t:3"):
         await ask(store, conversation_id, "Read it", CAT, key=f"k1 {conversation_id}")
-        await look_closer(store, f"k2 {conversation_id}", conversation_id)
+        await read_small_print(store, f"k2 {conversation_id}", conversation_id)
     kept = "SELECT count(*) FROM images"
     await store.remove_picture("t:1", 1)
     assert [turn.pictures for turn in (await store.load("t:1")).turns] == [(), ()]

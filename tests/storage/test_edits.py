@@ -1,4 +1,4 @@
-"""Answers to edited messages are taken back, whole or not at all."""
+"""Answers to edited messages are superseded, whole or not at all."""
 
 import pytest
 
@@ -71,20 +71,20 @@ async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store
 
 async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Store) -> None:
     message = await answered(store)
-    await store.take_answer_back(message, FIRST, "One")
+    await store.supersede_answer(message, FIRST, "One")
     assert await store.answered("k") is not None
-    await store.take_answer_back(message, FIRST, "Two")
+    await store.supersede_answer(message, FIRST, "Two")
     assert await store.answered("k") is None
     assert await store.answered(FIRST.key_of_replaced("k")) is not None
-    await store.take_answer_back(message, FIRST, "Two")  # repeated, as after a crash
+    await store.supersede_answer(message, FIRST, "Two")  # repeated, as after a crash
 
 
 async def test_an_answer_about_a_replaced_picture_is_taken_back_even_if_the_words_are_the_same(store: Store) -> None:
     message = await answered(store)
     await store.remember_file("chat:7:old", "c", [image().id])
-    await store.take_answer_back(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:old",)))
+    await store.supersede_answer(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:old",)))
     assert await store.answered("k") is not None
-    assert await store.take_answer_back(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:new",)))
+    assert await store.supersede_answer(message, FIRST, "One", Shown(("chat:7:",), ("chat:7:new",)))
     assert await store.answered("k") is None
     left = await store.outline("c")
     assert (left.turns, left.pictures, left.next_number) == ((), (), 2)
@@ -101,7 +101,7 @@ async def test_a_replaced_picture_that_something_else_shows_stays(store: Store, 
         await store.remember_file("chat:8:same", "c", [image().id])
     else:
         await store.save("c", Turn("Later", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "later")
-    await store.take_answer_back(message, FIRST, "Two", Shown(("chat:7:",), ()))
+    await store.supersede_answer(message, FIRST, "Two", Shown(("chat:7:",), ()))
     left = await store.outline("c")
     assert [picture.number for picture in left.pictures] == [1]
     assert bool(left.waiting) == (shown_by == "another message")

@@ -10,7 +10,19 @@ from core.pseudonym import pseudonym
 from storage import backup, forgotten
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
-from tests.storage.society import ANN, BOB, EVE, GROUP, ask, asker_of, everything, is_of, picture, settle, unused_images
+from tests.storage.society import (
+    ANN,
+    BOB,
+    EVE,
+    GROUP,
+    ask,
+    author_of,
+    everything,
+    is_of,
+    picture,
+    settle,
+    unused_images,
+)
 from tests.storage.test_backup import silent
 from tests.storage.things import numbers
 
@@ -37,37 +49,37 @@ async def test_nothing_is_left_of_somebody_and_everything_of_the_others(url: str
     before = await rows(store)
     assert all(is_of(each, before) for each in PEOPLE)
     names = {pseudonym(person), pseudonym(f"slack:{person.rpartition(':')[2]}")}
-    assert await store.forget_person(names, asker_of)
+    assert await store.forget_person(names, author_of)
     after = await rows(store)
     assert [is_of(each, after) for each in PEOPLE] == [each != person for each in PEOPLE]
     assert await store.database.read(unused_images) == []
     waiting = [message.key for message in await store.unfinished("slack")]
     assert waiting == ([] if person == BOB else ["waits beside Eve"])
-    assert not await store.traces(names, asker_of)
+    assert not await store.traces(names, author_of)
     await store.close()
 
 
 async def test_what_there_is_of_somebody_is_counted(url: str) -> None:
     store = await opened(url)
     await settle(store)
-    traces = await store.traces({pseudonym(ANN)}, asker_of)
+    traces = await store.traces({pseudonym(ANN)}, author_of)
     assert traces.own == {"telegram:42:0", "telegram:42:7"}
     assert traces.shared == {GROUP}
     assert (traces.questions, traces.pictures, traces.rated) == (5, 5, 1)
     assert [message.key for message in traces.messages] == [f"waits {ANN}", f"new {ANN}", f"held {ANN}"]
     assert [(known.platform, known.id) for known in traces.standings] == [("telegram", "42")]
-    everywhere = await store.traces({pseudonym(EVE), pseudonym("slack:U1")}, asker_of)
+    everywhere = await store.traces({pseudonym(EVE), pseudonym("slack:U1")}, author_of)
     assert everywhere.own == {"slack:T1:D1:1.0", "slack:T1:C1:2.0"}
     assert [known.id for known in everywhere.standings] == ["U1"]
     assert await store.workspaces("slack") == {"T1"}
-    assert not await store.traces({pseudonym("telegram:4")}, asker_of)
+    assert not await store.traces({pseudonym("telegram:4")}, author_of)
     await store.close()
 
 
 async def test_a_group_goes_on_without_somebody(url: str) -> None:
     store = await opened(url)
     await settle(store)
-    await store.forget_person({pseudonym(ANN)}, asker_of)
+    await store.forget_person({pseudonym(ANN)}, author_of)
     group = await store.load(GROUP)
     assert [turn.text for turn in group.turns] == ["?", "Bob's about both", "Bob's only mine"]
     assert [numbers(turn) for turn in group.turns] == [[], [3], [3]]
@@ -84,7 +96,7 @@ async def test_a_group_goes_on_without_somebody(url: str) -> None:
 async def test_all_of_somebody_can_be_read_and_nothing_of_others(url: str) -> None:
     store = await opened(url)
     await settle(store)
-    traces = await store.traces({pseudonym(ANN)}, asker_of)
+    traces = await store.traces({pseudonym(ANN)}, author_of)
     first, second = await store.chapters("telegram:42:0")
     assert [turn.text for turn in (*first.turns, *second.turns)] == ["Ann's first", "Ann's second", "Ann's third"]
     assert first.turns[0].rating == 1
@@ -99,7 +111,7 @@ async def test_all_of_somebody_can_be_read_and_nothing_of_others(url: str) -> No
 async def test_sqlites_file_has_no_trace_of_somebody_either(path: Path) -> None:
     store = await opened(sqlite_url(path))
     await settle(store)
-    await store.forget_person({pseudonym(ANN)}, asker_of)
+    await store.forget_person({pseudonym(ANN)}, author_of)
     await store.close()
     assert not holds(path.parent, b"Ann's")
     assert holds(path.parent, b"Bob's")
@@ -114,7 +126,7 @@ async def test_a_backup_from_before_brings_nobody_back(url: str, tmp_path: Path,
     await backup.back_up(sqlite_url(path.with_name("old.db")), tmp_path / "b", {"made": "2020-01-01 00:00 UTC"}, silent)
     gone = tmp_path / "forgotten.txt"
     forgotten.add(gone, {pseudonym(ANN)})
-    restored = await backup.restore(tmp_path / "b", url, silent, gone, asker_of)
+    restored = await backup.restore(tmp_path / "b", url, silent, gone, author_of)
     assert restored.left_out and restored.left_out.questions == 6
     store = await opened(url)
     found = await rows(store)
@@ -131,7 +143,7 @@ async def test_whoever_came_back_before_a_backup_is_in_it(path: Path, tmp_path: 
     forgotten.add(gone, {pseudonym(ANN)})
     await backup.back_up(sqlite_url(path), tmp_path / "b", {"made": "2999-01-01 00:00 UTC"}, silent)
     new = sqlite_url(tmp_path / "new.db")
-    assert (await backup.restore(tmp_path / "b", new, silent, gone, asker_of)).left_out is None
+    assert (await backup.restore(tmp_path / "b", new, silent, gone, author_of)).left_out is None
     store = await opened(new)
     assert is_of(ANN, await rows(store))
     await store.close()
@@ -165,7 +177,7 @@ async def test_on_postgresql_nobody_is_deleted_while_others_are_connected(
     store, service = await opened(url), await opened(url)
     await settle(store)
     with pytest.raises(OperatorError, match="Others are connected"):
-        await store.forget_person({pseudonym(ANN)}, asker_of)
+        await store.forget_person({pseudonym(ANN)}, author_of)
     await service.close()
-    assert await store.forget_person({pseudonym(ANN)}, asker_of)
+    assert await store.forget_person({pseudonym(ANN)}, author_of)
     await store.close()

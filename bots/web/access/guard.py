@@ -20,7 +20,7 @@ from bots.web.body import pieces, receive_metered
 from bots.web.config import WebConfig
 from bots.web.errors import problem
 from bots.web.openai import errors as openai
-from core import asker
+from core import work_context
 from core.errors import BotError, NotAllowed, StoreDown, TooLarge
 
 log = logging.getLogger(__name__)
@@ -80,7 +80,7 @@ class Guard:
             for piece in pieces(message):
                 await send(piece)
 
-        asker.set_current(person_of(scope))
+        work_context.set_current(person_of(scope))
         if "x-forwarded-for" in headers and not self._config.trusted_proxies:
             log.warning("X-Forwarded-For is ignored: name your proxy in trusted_proxies of [bots.web]")
         refusal: Response | None

@@ -15,7 +15,7 @@ from typing import Protocol
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from bots.web.access.rate_limit import REMEMBERED_ADDRESSES, Throttle
+from bots.web.access.token_guesses import REMEMBERED_ADDRESSES, TokenGuesses
 from core.bounded_dict import BoundedDict
 from core.errors import StoreDown
 from core.tally import Tallies
@@ -54,7 +54,7 @@ class Authentication:
         self._token = None if token is None else _digest(token)
         self._keys = {name: _digest(key) for name, key in keys.items()}
         self._memory = memory
-        self._tries = Throttle(memory)
+        self._guesses = TokenGuesses(memory)
         self._checking: BoundedDict[str, asyncio.Lock] = BoundedDict(REMEMBERED_ADDRESSES)
 
     @property
@@ -79,17 +79,17 @@ class Authentication:
         last day.
         """
         async with self._checking.setdefault(address, asyncio.Lock()):  # what is right lets in who waits here
-            is_known = self._tries.is_known(address) or await self._has_session(cookies)
+            is_known = self._guesses.is_known(address) or await self._has_session(cookies)
             if is_known and self._knows(token, of_program):
-                self._tries.note_right(address)
+                self._guesses.note_right(address)
                 return TokenCheck.RIGHT
             # It counts before it is checked: of tries at the same time, at all replicas, only so many are checked.
-            enough = await self._tries.count(address, is_checked=is_known)
+            enough = await self._guesses.count(address, is_checked=is_known)
             if enough and not is_known:
                 return TokenCheck.TOO_MANY
             if self._knows(token, of_program):
-                self._tries.note_right(address)
-                await self._tries.uncount(address)
+                self._guesses.note_right(address)
+                await self._guesses.uncount(address)
                 return TokenCheck.RIGHT
         log_event(log, "wrong_token", logging.WARNING, platform="web", address=address)
         if not enough:

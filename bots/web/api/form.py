@@ -20,7 +20,7 @@ from bots.web.access.owner import check_owner
 from bots.web.api.schema import SettingsView
 from bots.web.config import WebConfig
 from bots.web.json_body import Text, fields_of, parse, received
-from core import asker
+from core import work_context
 from core.conversation import MOST_PICTURES
 from core.errors import BadQuestion, TooLarge
 from core.pictures.images import ImagesConfig
@@ -100,7 +100,7 @@ async def _multipart(request: Request, config: WebConfig, _: ImagesConfig) -> As
         posted = await request.form(max_files=config.pictures + 1, max_fields=MOST_FIELDS)
     except HTTPException as error:
         raise _too_many(config) if "Too many files" in str(error.detail) else _unreadable() from None
-    asker.set_current(person_of(request.scope))  # a slow sender does not arrive earlier
+    work_context.set_current(person_of(request.scope))  # a slow sender does not arrive earlier
     try:
         yield _checked(posted, config)
     finally:
@@ -215,7 +215,7 @@ class _Encoded:
 async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> AsyncIterator[Form]:
     person = person_of(request.scope)
     async with received(request) as sent:
-        asker.set_current(person)
+        work_context.set_current(person)
         async with request.app.state.bodies.slot(person):
             body = await parse(sent, lambda found: fields_of(found, _Body))
             if len(body.image) > config.pictures:

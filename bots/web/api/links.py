@@ -14,7 +14,7 @@ router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/link", respon
 async def share(request: Request, known: Known, receiver: WithReceiver) -> Link:
     """Return the address where everybody who has it can read the conversation, what is asked later included.
 
-    It needs no token, and is only for reading. Asked for again, it is the same until it is taken back.
+    It needs no token, and is only for reading. Asked for again, it is the same until it is revoked.
     """
     link = await receiver.store.share(known.id, secrets.token_urlsafe(32))
     return Link(path=f"{request.app.state.config.path}/shared/{link}")

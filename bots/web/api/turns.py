@@ -1,4 +1,4 @@
-"""Serve what can be made from an answer: its table, its text, drawn boxes, a closer look, other versions, a rating."""
+"""Serve what can be made from an answer: table, text, drawn boxes, small print, other versions, a rating."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -28,7 +28,7 @@ from bots.web.openai.schema import CHAT_BODY, COMPLETED, REFUSALS
 from bots.web.openai.shape import Shape, naming_field
 from bots.web.openai.stream import Chunks, ChunkStream
 from bots.web.writing import Writing
-from core import asker, trace
+from core import trace, work_context
 from core.conversation import Conversation
 from core.errors import NotFound
 
@@ -61,7 +61,7 @@ async def chat_completions(request: Request) -> Response:
     state, person = request.app.state, person_of(request.scope)
     assistant = state.receiver.assistant
     async with received(request) as sent:
-        asker.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
+        work_context.set_current(person, platform=_platform(request))  # a slow sender does not arrive earlier
         await assistant.check_question(person)
         async with state.bodies.slot(person):
             wanted = await parse(sent, check)

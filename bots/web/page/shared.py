@@ -35,7 +35,7 @@ async def picture(request: Request, link: str, number: Annotated[int, Path(ge=1,
     if number not in {picture.number for turn in known.turns for picture in turn.pictures}:  # another one may wait
         raise NotFound("There is nothing at this address.")
     image_id, size = await receiver.picture(known.id, number)
-    headers = {"Content-Length": str(size)}  # not kept by browsers: the link may be taken back
+    headers = {"Content-Length": str(size)}  # not kept by browsers: the link may be revoked
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
 

@@ -1,4 +1,4 @@
-// Shows the link that opens a conversation for reading, and takes it back.
+// Shows the link that opens a conversation for reading, and revokes it.
 
 import { copyFrom } from "./copying.js";
 import { path, post, remove } from "./api.js";

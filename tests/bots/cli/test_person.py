@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from bots.cli.person import asker_of, checked
+from bots.cli.person import checked, stored_author
 from bots.slack.message import SlackMessage
 from bots.slack.place import Place
 from bots.slack.written import Asked, Clicked, RemovedFiles
@@ -184,4 +184,4 @@ def test_each_platform_tells_who_sent_what_is_stored() -> None:
         ("slack", '{"kind": "of another version"}', None),
         ("check", "?", None),
     ):
-        assert asker_of(platform, payload) == person, payload
+        assert stored_author(platform, payload) == person, payload

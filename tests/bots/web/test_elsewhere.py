@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from bots.web.access.owner import COOKIE
-from bots.web.access.rate_limit import WRONG_TRIES_PER_ADDRESS
+from bots.web.access.token_guesses import WRONG_TRIES_PER_ADDRESS
 from bots.web.following import LOOK_SECONDS
 from bots.web.receiver import WAITING_LIMIT
 from core.answer import Answer, Ending

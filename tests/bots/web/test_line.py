@@ -325,10 +325,10 @@ async def test_what_has_no_words_of_its_own_keeps_those_it_shows(browser: Browse
         large = {"name": "large.png", "mimeType": "image/png", "buffer": photo("white", (2400, 2400))}
         await page.set_input_files("#files", large)  # type: ignore[arg-type]
         await ask(page, "First?")
-        closer = page.get_by_role("button", name="Read the small print")
-        await expect(closer).to_be_visible()
+        small_print = page.get_by_role("button", name="Read the small print")
+        await expect(small_print).to_be_visible()
         await ask_in_line(page)
-        await closer.click()
+        await small_print.click()
         waiting = page.locator(".turn:has(.waiting)")
         await expect(waiting).to_contain_text(["First?"])
         await page.fill("#question", "More.")

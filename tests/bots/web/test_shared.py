@@ -1,4 +1,4 @@
-"""A conversation shared by a link: read by whoever has it, changed by no one, and gone when it is taken back."""
+"""A conversation shared by a link: read by whoever has it, changed by no one, and gone when it is revoked."""
 
 import base64
 from pathlib import Path

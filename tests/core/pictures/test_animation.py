@@ -76,5 +76,5 @@ async def test_the_small_print_is_of_the_same_frame() -> None:
     large = [frame.resize((SIZE[0] * 8, SIZE[1] * 8)) for frame in (BLANK, printed())]
     image = await make_image(animation("GIF", *large))
     assert image.original
-    closer = Pillow.open(io.BytesIO((await make_image(image.original)).data))
-    assert sum(closer.convert("L").histogram()[:40]) > 1000
+    larger = Pillow.open(io.BytesIO((await make_image(image.original)).data))
+    assert sum(larger.convert("L").histogram()[:40]) > 1000

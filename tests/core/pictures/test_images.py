@@ -188,8 +188,8 @@ async def test_a_jpeg_may_have_four_times_the_pixels_because_it_is_decoded_small
         assert near(opened(image), (500, 500), (254, 0, 0))
     small = ImagesConfig(pixel_limit_mp=1)
     assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), small)).original_size == (2000, 1900)
-    closer = ImagesConfig(pixel_limit_mp=1, image_tokens=16_384)
-    assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), closer)).original_size == (2000, 1900)
+    larger = ImagesConfig(pixel_limit_mp=1, image_tokens=16_384)
+    assert (await make_image(encoded(plain(RED, (2000, 1900)), "JPEG"), larger)).original_size == (2000, 1900)
     with pytest.raises(TooLarge, match="at most 4 megapixels"):
         await make_image(encoded(plain(RED, (2100, 2000)), "JPEG"), small)
     with pytest.raises(TooLarge, match="at most 1 megapixels"):

@@ -78,9 +78,9 @@ async def test_the_small_print_is_upright_as_the_picture_is(file_format: str) ->
     large = upright().resize((4096, 2048))
     image = await make_image(turned(file_format, 6, large))
     assert image.original
-    closer = await make_image(image.original, ImagesConfig(image_tokens=4000))
+    larger = await make_image(image.original, ImagesConfig(image_tokens=4000))
     assert looks_upright(image.data)
-    assert looks_upright(closer.data)
+    assert looks_upright(larger.data)
     pages = [stored(large, 6)] * 2
     file = io.BytesIO()
     pages[0].save(file, "TIFF", save_all=True, append_images=pages[1:], tiffinfo={274: 6}, compression="tiff_lzw")

@@ -11,7 +11,7 @@ from typing import Any
 import psutil
 import pytest
 
-from core import asker
+from core import work_context
 from core.errors import BadImage, BotError, Busy, TooLarge
 from core.pictures import workers
 from core.pictures.decoding_queue import LEAST_JOB_BYTES, QUEUED_FILE_BYTES, QUEUED_JOBS_PER_PERSON
@@ -152,7 +152,7 @@ class Slow:
 
 
 async def of(person: str, work: Coroutine[Any, Any, Any]) -> Any:
-    asker.set_current(person)
+    work_context.set_current(person)
     return await work
 
 

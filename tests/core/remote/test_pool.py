@@ -115,7 +115,7 @@ async def test_who_came_first_is_next_and_hears_the_place() -> None:
     places: dict[str, list[int]] = {name: [] for name in "abc"}
 
     async def ask(name: str, arrived: float) -> None:
-        asker.set_current(name, arrived)
+        work_context.set_current(name, arrived)
 
         def tell(event: Event) -> None:
             if isinstance(event, Waiting) and places[name][-1:] != [event.place]:

@@ -14,8 +14,8 @@ import pytest
 
 from bots import log
 from bots.web.access.address import address_of
-from bots.web.access.rate_limit import WRONG_TRIES_IN_ALL, WRONG_TRIES_PER_ADDRESS, Throttle
 from bots.web.access.session import COOKIE, Authentication, TokenCheck
+from bots.web.access.token_guesses import WRONG_TRIES_IN_ALL, WRONG_TRIES_PER_ADDRESS, TokenGuesses
 from bots.web.config import WebConfig
 from core.conversation import Question
 from core.errors import OperatorError, StoreDown
@@ -227,25 +227,25 @@ async def test_what_a_named_proxy_says_about_who_asks_is_believed(tmp_path: Path
 
 async def test_a_right_token_counts_for_a_day_and_a_wrong_one_for_a_minute() -> None:
     now = [0.0]
-    throttle = Throttle(MemoryTallies(lambda: now[0]), lambda: now[0])
-    throttle.note_right("a")
-    tries = [await throttle.count("b", is_checked=False) for _ in range(WRONG_TRIES_PER_ADDRESS + 3)]
+    guesses = TokenGuesses(MemoryTallies(lambda: now[0]), lambda: now[0])
+    guesses.note_right("a")
+    tries = [await guesses.count("b", is_checked=False) for _ in range(WRONG_TRIES_PER_ADDRESS + 3)]
     assert tries == [False] * WRONG_TRIES_PER_ADDRESS + [True] * 3
-    assert throttle.is_known("a")
+    assert guesses.is_known("a")
     now[0] = 61.0
-    assert not await throttle.count("b", is_checked=False)
+    assert not await guesses.count("b", is_checked=False)
     now[0] = 24 * 3600.0 + 1
-    assert not throttle.is_known("a")
+    assert not guesses.is_known("a")
 
 
 async def test_a_clock_that_ran_ahead_locks_no_one_out_once_it_is_corrected() -> None:
     now = [1e9]
-    throttle = Throttle(MemoryTallies(lambda: now[0]))
+    guesses = TokenGuesses(MemoryTallies(lambda: now[0]))
     for _ in range(WRONG_TRIES_PER_ADDRESS):
-        await throttle.count("a", is_checked=False)
-    assert await throttle.count("a", is_checked=False)
+        await guesses.count("a", is_checked=False)
+    assert await guesses.count("a", is_checked=False)
     now[0] = 0.0
-    assert not await throttle.count("a", is_checked=False)
+    assert not await guesses.count("a", is_checked=False)
 
 
 class Distant(Sessions):

@@ -11,7 +11,7 @@ import pytest
 from fastapi.routing import APIRoute
 from playwright.async_api import FilePayload, expect
 
-from bots.cli.person import asker_of
+from bots.cli.person import stored_author
 from bots.conversing.services import Services
 from bots.web.access.owner import COOKIE
 from bots.web.app import make_app
@@ -241,7 +241,7 @@ async def test_a_person_behind_a_proxy_has_one_list_in_every_browser_and_can_be_
         two = [(b"remote-user", b"bob"), (b"Remote-User", b"ann@example.org")]
         for headers in (two, [(b"remote-user", b"\xff")], [(b"remote-user", b"a" * 101)]):
             assert (await web.client.get(f"{API}/conversations", headers=headers)).status_code == 400
-        traces = await web.store.traces([pseudonym("web:ann@example.org")], asker_of)
+        traces = await web.store.traces([pseudonym("web:ann@example.org")], stored_author)
         assert traces.own == {conversation}
         assert traces.questions == traces.pictures == 1
 

@@ -92,11 +92,11 @@ async def test_a_shrunk_picture_is_on_the_receipt_and_can_be_looked_at_closer(tm
         address, answer = await turn_of(web, first)
         assert "shrunk from 2400×2400" in str(answer["receipt"])
         assert answer["small_print"] is True
-        closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
-        assert closer.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
+        small_print = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
+        assert small_print.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
         small, large = (asked.turns[-1].pictures[0].image for asked in engine.asked)
         assert large.width > 1.5 * small.width
-        _, answer = await turn_of(web, closer)
+        _, answer = await turn_of(web, small_print)
         assert answer["small_print"] is False
 
 
@@ -132,8 +132,8 @@ async def test_a_closer_look_is_about_its_question_s_pictures_alone(tmp_path: Pa
         conversation = first.json()["conversation"]
         ahead = {"image": photo("red")}
         await web.client.post("/api/v1/pictures", data={"conversation": conversation}, files=ahead)
-        closer = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
-        assert closer.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
+        small_print = await web.client.post(f"{address}/smallprint", headers={"Idempotency-Key": KEY})
+        assert small_print.json()["text"] == "Answer to 'Read' about [1] after 1 turns."
         next_one = await web.ask("And this?", conversation=conversation)
         assert next_one.json()["text"] == "Answer to 'And this?' about [2] after 2 turns."
 

@@ -3,6 +3,6 @@
 from bots.web.message import read
 
 
-def asker_of(payload: str) -> str:
+def stored_author(payload: str) -> str:
     """Return the person. Raises what reading an unknown payload raises."""
     return read(payload).person

@@ -17,7 +17,7 @@ TALLY = "wrong tokens"
 Tries = list[tuple[str, float]]  # pseudonyms of addresses, and when, oldest first
 
 
-class Throttle:
+class TokenGuesses:
     """Counts guesses. It knows no token; it is told which tries were right or wrong, and from where."""
 
     def __init__(self, tallies: Tallies, clock: Callable[[], float] = time.monotonic) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
-class Asker:
+class WorkContext:
     """`person` is a platform and an id, or "". `arrived` is when their whole message was here (monotonic)."""
 
     person: str = ""
@@ -17,14 +17,14 @@ class Asker:
     platform: str = "terminal"  # that they ask on
 
 
-_current: ContextVar[Asker | None] = ContextVar("asker", default=None)
+_current: ContextVar[WorkContext | None] = ContextVar("work_context", default=None)
 
 
 def set_current(person: str, arrived: float | None = None, platform: str = "") -> None:
     """Make this task, and tasks that it starts, work for this person from now on."""
     since = time.monotonic() if arrived is None else arrived
-    _current.set(Asker(person, since, platform or current().platform))
+    _current.set(WorkContext(person, since, platform or current().platform))
 
 
-def current() -> Asker:
-    return _current.get() or Asker()
+def current() -> WorkContext:
+    return _current.get() or WorkContext()

@@ -4,7 +4,7 @@ from bots.slack.platform import SLACK
 from bots.slack.written import Asked, RemovedFiles, read
 
 
-def asker_of(payload: str) -> str:
+def stored_author(payload: str) -> str:
     """Return the person, with their workspace. Raises `ValueError` if it is unknown."""
     written = read(payload)
     if isinstance(written, RemovedFiles):

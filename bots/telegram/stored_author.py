@@ -5,7 +5,7 @@ import json
 from bots.telegram.platform import TELEGRAM
 
 
-def asker_of(payload: str) -> str:
+def stored_author(payload: str) -> str:
     """Return the person, or the chat in whose name somebody wrote. Raises what reading an unknown payload raises."""
     for part in json.loads(payload).values():
         if isinstance(part, dict) and "from" in part:
