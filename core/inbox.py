@@ -318,12 +318,12 @@ class Inbox:
             lane.attempt = None  # it may have been whole, and only not been stored as finished
             lane.settle()
             await asyncio.sleep(pause)
-            sent: dict[int, tuple[str, ...]] | None = None
+            posted: dict[int, tuple[str, ...]] | None = None
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again
-                sent = {message.id: message.sent for message in await self.mailbox.unfinished(self._adapter)}
+                posted = {message.id: message.posted_ids for message in await self.mailbox.unfinished(self._adapter)}
             batch = lane.worked_on  # with what was revised up to now
-            if sent is not None:
-                batch = [replace(message, sent=sent[message.id]) for message in batch if message.id in sent]
+            if posted is not None:
+                batch = [replace(message, posted_ids=posted[message.id]) for message in batch if message.id in posted]
                 if not batch:
                     return  # it was forgotten meanwhile, or has expired
 

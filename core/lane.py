@@ -74,7 +74,7 @@ class Lane:
         """
         found = {message.id: message for message in stored}
         here = [
-            replace(message, sent=found.pop(message.id).sent) if message.id in found else message
+            replace(message, posted_ids=found.pop(message.id).posted_ids) if message.id in found else message
             for message in self.messages
             if not message.id or message.id in found or message.id not in known
         ]

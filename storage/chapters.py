@@ -24,7 +24,7 @@ async def of(
 
     With the pseudonyms of a person, only what that person asked and sent.
     """
-    sent = await _pictures(connection, conversation_id, names)
+    brought = await _pictures(connection, conversation_id, names)
     asked = true() if names is None else turns.c.person.in_(names)
     query = select(turns).where(turns.c.conversation_id == conversation_id, asked)
     rows = (await connection.execute(query.order_by(turns.c.chapter, turns.c.position, turns.c.id))).all()
@@ -32,15 +32,15 @@ async def of(
     said: dict[int, list[Turn]] = defaultdict(list)
     for row in rows:
         turn = as_turn(row, shown.get(row.id, ()))
-        numbers = {picture.number for picture in sent[row.chapter]}
+        numbers = {picture.number for picture in brought[row.chapter]}
         own = tuple(picture for picture in turn.pictures if picture.number in numbers)
         said[row.chapter].append(replace(turn, pictures=own))
-    return [_chapter(conversation_id, said[chapter], sent[chapter]) for chapter in sorted({*said, *sent})]
+    return [_chapter(conversation_id, said[chapter], brought[chapter]) for chapter in sorted({*said, *brought})]
 
 
-def _chapter(conversation_id: str, said: list[Turn], sent: list[Picture]) -> Conversation:
+def _chapter(conversation_id: str, said: list[Turn], brought: list[Picture]) -> Conversation:
     numbers = {picture.number for turn in said for picture in turn.pictures}
-    waiting = tuple(picture for picture in sent if picture.number not in numbers)
+    waiting = tuple(picture for picture in brought if picture.number not in numbers)
     return Conversation(conversation_id, tuple(said), waiting)
 
 

@@ -22,7 +22,7 @@ _ORDER = conversations.c.pinned.desc(), conversations.c.updated.desc(), conversa
 
 async def summaries(
     connection: AsyncConnection,
-    place: str = "",
+    prefix: str = "",
     after: str = "",
     untitled: Collection[str] = (),
     limit: int = LISTED_CONVERSATIONS,
@@ -35,7 +35,7 @@ async def summaries(
     page. `untitled` are ids of conversations whose first answer is being written. With `words`, those of the newest in
     whose name, questions or answers each word is found.
     """
-    here = is_in(place) if owner is None else is_in_list(place, owner)
+    here = is_in(prefix) if owner is None else is_in_list(prefix, owner)
     listed = and_(here, or_(conversations.c.title != "", conversations.c.id.in_(untitled)))
     query = select(conversations).where(_searched(listed, words) if words.strip() else listed)
     if after:

@@ -55,7 +55,7 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMessage]:
     """Return the unfinished messages, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
-    return [_message(row, await _sent(connection, row.id)) for row in (await connection.execute(query)).all()]
+    return [_message(row, await _posted_ids(connection, row.id)) for row in (await connection.execute(query)).all()]
 
 
 async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, str]]:
@@ -69,14 +69,14 @@ async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, s
 async def unfinished_message(connection: AsyncConnection, message_id: int) -> StoredMessage:
     """Return a message with the ids of what was posted for it."""
     row = (await connection.execute(select(messages).where(messages.c.id == message_id))).one()
-    return _message(row, await _sent(connection, row.id))
+    return _message(row, await _posted_ids(connection, row.id))
 
 
 async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_id: str) -> list[StoredMessage]:
     """Return a conversation's unfinished messages, oldest first."""
     here = messages.c.adapter == adapter, messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = (await connection.execute(select(messages).where(*here).order_by(messages.c.id))).all()
-    return [_message(row, await _sent(connection, row.id)) for row in rows]
+    return [_message(row, await _posted_ids(connection, row.id)) for row in rows]
 
 
 async def check_line(connection: AsyncConnection, conversation_id: str, most: int) -> None:
@@ -87,12 +87,12 @@ async def check_line(connection: AsyncConnection, conversation_id: str, most: in
         raise Busy("Please wait for the answers to your earlier questions first.", LINE_RETRY_SECONDS)
 
 
-async def record_sent(connection: AsyncConnection, message_id: int, sent: Sequence[str]) -> None:
+async def record_posted(connection: AsyncConnection, message_id: int, posted_ids: Sequence[str]) -> None:
     """Store which platform messages carry an answer. Does nothing for a message that has expired."""
     await connection.execute(delete(deliveries).where(deliveries.c.message_id == message_id))
     if (await connection.execute(select(messages.c.id).where(messages.c.id == message_id))).first() is None:
         return
-    for place, platform_id in enumerate(sent):
+    for place, platform_id in enumerate(posted_ids):
         await connection.execute(insert(deliveries).values(message_id=message_id, place=place, sent=platform_id))
 
 
@@ -159,17 +159,17 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
     order = found.pop(key, None) if key else None
     if order:
         found = {other: dropped for other, dropped in found.items() if dropped < order}
-    sent = await _sent(connection, order) if order else ()
+    posted_ids = await _posted_ids(connection, order) if order else ()
     if order:
         for dropped in found.values():
-            sent += await _sent(connection, dropped)
-            await record_sent(connection, dropped, ())
-        await record_sent(connection, order, sent)
+            posted_ids += await _posted_ids(connection, dropped)
+            await record_posted(connection, dropped, ())
+        await record_posted(connection, order, posted_ids)
     await finish(connection, now, list(found.values()))
     await close_edits(connection, conversation_id)
     held = messages.c.conversation_id == conversation_id, messages.c.held_for.is_not(None)
     await connection.execute(update(messages).where(*held).values(held_for=None, payload=_unless_finished()))
-    return sent
+    return posted_ids
 
 
 async def together(connection: AsyncConnection, key: str) -> list[int]:
@@ -187,18 +187,18 @@ async def close_edits(connection: AsyncConnection, conversation_id: str) -> None
     await connection.execute(update(messages).where(*done).values(digest=None))
 
 
-def keys_of_sent(adapter: str, sent: str, conversation_id: str | None = None) -> Select[Any]:
-    """Select the keys of the messages whose answer is in the platform's message `sent`.
+def keys_of_posted(adapter: str, posted_id: str, conversation_id: str | None = None) -> Select[Any]:
+    """Select the keys of the messages whose answer is in the platform's message `posted_id`.
 
     Give the conversation if the platform's message ids are unique only within a chat.
     """
-    query = select(messages.c.key).join(deliveries).where(deliveries.c.sent == sent, messages.c.adapter == adapter)
+    query = select(messages.c.key).join(deliveries).where(deliveries.c.sent == posted_id, messages.c.adapter == adapter)
     return query if conversation_id is None else query.where(messages.c.conversation_id == conversation_id)
 
 
-async def is_sent(connection: AsyncConnection, adapter: str, sent: str) -> bool:
-    """Return whether the platform's message `sent` carries an answer or a part of one."""
-    return (await connection.execute(keys_of_sent(adapter, sent).limit(1))).first() is not None
+async def is_posted(connection: AsyncConnection, adapter: str, posted_id: str) -> bool:
+    """Return whether the platform's message `posted_id` carries an answer or a part of one."""
+    return (await connection.execute(keys_of_posted(adapter, posted_id).limit(1))).first() is not None
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> None:
@@ -224,13 +224,15 @@ async def unanswered(connection: AsyncConnection, moment: float) -> int:
     return int((await connection.execute(old)).scalar_one())
 
 
-async def _sent(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:
+async def _posted_ids(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:
     query = select(deliveries.c.sent).where(deliveries.c.message_id == message_id).order_by(deliveries.c.place)
     return tuple((await connection.execute(query)).scalars())
 
 
-def _message(row: Any, sent: tuple[str, ...]) -> StoredMessage:
-    return StoredMessage(row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, sent, row.digest)
+def _message(row: Any, posted_ids: tuple[str, ...]) -> StoredMessage:
+    return StoredMessage(
+        row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, posted_ids, row.digest
+    )
 
 
 def _unless_finished() -> Case[Any]:

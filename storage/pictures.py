@@ -33,8 +33,8 @@ async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
     row = (await connection.execute(select(images.c.original).where(images.c.id == image_id))).first()
     if row is None:
         raise _gone()
-    sent: bytes | None = row.original
-    return sent
+    original: bytes | None = row.original
+    return original
 
 
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
@@ -59,13 +59,13 @@ async def piece(connection: AsyncConnection, image_id: str, start: int, length: 
     return found
 
 
-async def last_pictured(connection: AsyncConnection, place: str) -> str | None:
+async def last_pictured(connection: AsyncConnection, prefix: str) -> str | None:
     """Return a place's conversation with pictures that changed last; see `schema.is_in`."""
     query = (
         select(conversations.c.id)
         .join(pictures)
         .where(
-            is_in(place),
+            is_in(prefix),
             pictures.c.chapter == conversations.c.chapter,
             pictures.c.image_id.is_not(None),
         )
@@ -346,9 +346,9 @@ def _gone() -> NotFound:
 
 
 def as_image(row: Any, original: bytes | None = None) -> Image:
-    sent = (row.original_width, row.original_height)
+    original_size = (row.original_width, row.original_height)
     tiles = tuple((left, top, right, bottom) for left, top, right, bottom in row.tiles or ())
-    return Image(row.id, getattr(row, "data", b""), row.width, row.height, sent, original, tiles)
+    return Image(row.id, getattr(row, "data", b""), row.width, row.height, original_size, original, tiles)
 
 
 def as_part(stored: Sequence[Any] | None) -> Part | None:

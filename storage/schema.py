@@ -212,15 +212,15 @@ clock = Table(
 )
 
 
-def is_in(place: str) -> ColumnElement[bool]:
+def is_in(prefix: str) -> ColumnElement[bool]:
     """Return whether a conversation belongs to a platform ("web") or a place there ("slack:T1:D1"); "" is everywhere.
 
     The one place where a conversation's id is not opaque: no column says where it belongs, but every platform begins
     the ids that it makes with that, up to a colon.
     """
-    return conversations.c.id.startswith(f"{place}:", autoescape=True) if place else true()
+    return conversations.c.id.startswith(f"{prefix}:", autoescape=True) if prefix else true()
 
 
-def is_in_list(place: str, owner: str) -> ColumnElement[bool]:
+def is_in_list(prefix: str, owner: str) -> ColumnElement[bool]:
     """Return whether a conversation there belongs to an owner, whom its id names next, or to everybody."""
-    return and_(is_in(place), or_(is_in(f"{place}:{owner}"), ~conversations.c.id.like(f"{place}:%:%")))
+    return and_(is_in(prefix), or_(is_in(f"{prefix}:{owner}"), ~conversations.c.id.like(f"{prefix}:%:%")))

@@ -146,9 +146,9 @@ class Store(OpenDatabase):
         `key` is the message that asked for it. It stays to be answered, and takes over what was posted for others that
         will not be answered. Returns the platform's ids of those messages.
         """
-        sent, image_ids = await self.write(questions.forget, self.clock.now(), conversation_id, key)
+        posted_ids, image_ids = await self.write(questions.forget, self.clock.now(), conversation_id, key)
         await self.removed(image_ids, conversation_id)
-        return sent
+        return posted_ids
 
     async def forget_answered(self, conversation_id: str, key: str) -> bool:
         """Forget a conversation in which `key` was answered; see `questions.forget_answered`."""
@@ -231,7 +231,7 @@ class Store(OpenDatabase):
     unfinished_in = reading(messages.unfinished_in)
     conversation_of = reading(messages.conversation_of)
     digest_of = reading(messages.digest_of)
-    record_sent = writing(messages.record_sent)
+    record_posted = writing(messages.record_posted)
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)
     wish = writing(messages.wish)
@@ -289,7 +289,7 @@ class Store(OpenDatabase):
         self._check_ratings()
         return await self.database.write(ratings.rate, key, rating)
 
-    async def rate_sent(self, adapter: str, sent: str, rating: int, conversation_id: str | None = None) -> bool:
+    async def rate_posted(self, adapter: str, posted_id: str, rating: int, conversation_id: str | None = None) -> bool:
         """Rate the turn whose answer is in this message. Raises `NotAllowed` like `rate`."""
         self._check_ratings()
         return await self.database.write(ratings.rate_sent, adapter, sent, rating, conversation_id)

@@ -221,8 +221,8 @@ class MemoryMailbox:
     async def unfinished_in(self, adapter: str, conversation_id: str) -> list[StoredMessage]:
         return [m for m in await self.unfinished(adapter) if m.conversation_id == conversation_id]
 
-    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
-        self.messages[message_id] = replace(self.messages[message_id], sent=tuple(sent))
+    async def record_posted(self, message_id: int, posted_ids: Sequence[str]) -> None:
+        self.messages[message_id] = replace(self.messages[message_id], posted_ids=tuple(posted_ids))
 
     async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
         self.messages[message_id] = replace(self.messages[message_id], payload=payload, digest=digest)

@@ -173,7 +173,7 @@ class _Response:
             )
         pictures = [
             replace(picture, image=await make_image(original, sharper)) if original else picture
-            for picture, original in zip(turn.pictures, sent, strict=True)
+            for picture, original in zip(turn.pictures, originals, strict=True)
         ]
         return await self._ask_assistant(Question(turn.text, alone=True, small_print=tuple(pictures)))
 
@@ -195,8 +195,8 @@ class _Response:
             images = await self.attachments.open()
             await self.attachments.keep([image for image in images if image.id not in known.images])
             known = await self._outline()
-            sent = {image.id for image in images}
-            about = Turn("", tuple(picture for picture in known.pictures if picture.image.id in sent))
+            image_ids = {image.id for image in images}
+            about = Turn("", tuple(picture for picture in known.pictures if picture.image.id in image_ids))
         pointed = pointed_in_words(self.request.text, known, about)
         return await (self._obey() if pointed is None else self._ask_about_region(pointed, known))
 
@@ -247,7 +247,7 @@ class _Response:
         if self.request.about is None:
             return None
         platform, conversation_id = self.request.platform.name, self.request.conversation_id
-        return await self.services.store.turn_of_sent(platform, self.request.about, conversation_id)
+        return await self.services.store.turn_of_posted(platform, self.request.about, conversation_id)
 
     async def _chosen(self, numbers: Sequence[int]) -> tuple[Picture, ...]:
         known = await self.services.store.outline(self.request.conversation_id) if numbers else None

@@ -25,7 +25,7 @@ class Takes(Enum):
     PERSON = auto()
     EVERYTHING = auto()  # a second word that says so
     SETTING = auto()  # its name and a value
-    PLACE = auto()  # in a picture, and perhaps a question about it
+    REGION = auto()  # in a picture, and perhaps a question about it
     WORDS = auto()  # any; only behind a prefix, because plain words with more words are a question already
 
     def fits(self, words: str, platform: Platform) -> bool:
@@ -39,7 +39,7 @@ class Takes(Enum):
                 return words in EVERYTHING
             case Takes.SETTING:
                 return is_setting(words)
-            case Takes.PLACE:
+            case Takes.REGION:
                 return named_region(without_pictures(words)) is not None
             case Takes.NOTHING | Takes.WORDS:
                 return False
@@ -52,7 +52,7 @@ class Takes(Enum):
                 return platform.person
             case Takes.WORDS:
                 return translator.say("the total")
-            case Takes.PLACE:
+            case Takes.REGION:
                 return translator.say("top right")
             case _:
                 return ""

@@ -48,7 +48,7 @@ def command_in(text: str, platform: Platform) -> tuple[str | None, str]:
             if command.question is not None:
                 language = "zh" if word == command.chinese else "en"
                 return None, (None if rest else command.asked("", Translator(language))) or text
-            if command.takes in (Takes.SETTING, Takes.PLACE) and rest:  # these stay as they were written
+            if command.takes in (Takes.SETTING, Takes.REGION) and rest:  # these stay as they were written
                 rest = (text if command.takes is Takes.SETTING else said).split(maxsplit=1)[1].strip()
             return (command.name, rest) if not rest or command.takes.fits(rest, platform) else (None, text)
     return None, text
@@ -92,7 +92,7 @@ async def _carry_out(request: AnswerRequest, services: Services, translator: Tra
     if request.command in BUTTONS:
         return await press(request, services, translator)
     command = COMMANDS.get(request.command or "")
-    if command is not None and command.takes is Takes.PLACE:  # its words name none
+    if command is not None and command.takes is Takes.REGION:  # its words name none
         example = request.here(command.spelled(request.platform, translator))
         return CommandResult(translator.say("Say where to look: {example}, for example.", example=example))
     if command is None or command.run is None or (command.needs_files and not request.display.files):
@@ -168,7 +168,7 @@ async def _export(request: AnswerRequest, services: Services, translator: Transl
 
 
 async def _file(request: AnswerRequest, services: Services) -> CommandResult:
-    turn = await services.store.turn_of_sent(request.platform.name, request.about or "", request.conversation_id)
+    turn = await services.store.turn_of_posted(request.platform.name, request.about or "", request.conversation_id)
     file = file_of(turn, AnswerAction(request.command or "")) if turn else None
     if file is None:
         raise NotFound("I do not remember that answer any more. Please send the picture again.")
@@ -213,7 +213,7 @@ _ROWS = (
         example=Note("German"),
     ),
     Command("where", "在哪里", Note("Show where something is"), None, Takes.WORDS, question=Note("Where is {words}?")),
-    Command("closer", "放大", Note("Look closer at a part of a picture"), None, Takes.PLACE, about_conversation=True),
+    Command("closer", "放大", Note("Look closer at a part of a picture"), None, Takes.REGION, about_conversation=True),
     Command(
         "json",
         "数据",

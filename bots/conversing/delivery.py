@@ -31,12 +31,12 @@ class Delivery(Generic[Chunk]):
     def __init__(
         self,
         draft: Draft[Chunk],
-        sent: list[str],
+        posted_ids: list[str],
         record: Record,
         translator: Translator,
     ) -> None:
         self._draft = draft
-        self._sent = sent
+        self._posted_ids = posted_ids
         self._record = record
         self._translator = translator
         self._shown: dict[str, object] = {}
@@ -53,9 +53,9 @@ class Delivery(Generic[Chunk]):
         contents = [*parts, *(self._abandon(file) if file in self._abandoned else file for file in files)]
         for index, content in enumerate(contents):
             await self._show(index, content, answer, last=index == len(parts) - 1)
-        if not contents and not self._sent and not self._draft.scarce:
+        if not contents and not self._posted_ids and not self._draft.scarce:
             await self._put(0, self._draft.post)
-        while answer is not None and len(self._sent) > len(contents):  # an earlier run posted more
+        while answer is not None and len(self._posted_ids) > len(contents):  # an earlier run posted more
             await self._remove_last()
 
     @property
@@ -66,19 +66,19 @@ class Delivery(Generic[Chunk]):
         """Post a message for this place if there is none, and write unless it says the same already."""
         while True:
             state = (content, answer.ending if answer and last else None, last)
-            sent = self._sent[index] if index < len(self._sent) else None
-            if sent is not None and self._shown.get(sent) == state:
+            posted_id = self._posted_ids[index] if index < len(self._posted_ids) else None
+            if posted_id is not None and self._shown.get(posted_id) == state:
                 return
             once = not self._can_edit or (self._draft.scarce and not isinstance(content, File))
-            if sent is not None and sent not in self._lost:
-                content = await self._write(sent, state, content, answer, last)
+            if posted_id is not None and posted_id not in self._lost:
+                content = await self._write(posted_id, state, content, answer, last)
             elif not once:
                 await self._put(index, self._draft.post)
             elif answer is not None:
                 content = await self._send(index, state, content, answer, last)
             elif self._can_edit and not isinstance(content, File):
                 await self._put(index, partial(self._draft.post, content))
-                self._shown[self._sent[index]] = (content, None, True)
+                self._shown[self._posted_ids[index]] = (content, None, True)
             else:
                 return
 
@@ -91,37 +91,37 @@ class Delivery(Generic[Chunk]):
                 raise
             self._abandoned.append(content)
             return self._abandon(content)
-        self._shown[self._sent[index]] = state
+        self._shown[self._posted_ids[index]] = state
         return content
 
     async def _write(
-        self, sent: str, state: object, content: Chunk | File, answer: Answer | None, last: bool
+        self, posted_id: str, state: object, content: Chunk | File, answer: Answer | None, last: bool
     ) -> Chunk | File:
         """Write once, and return what its place must say now."""
         self._writes += 1
         lease.check()
         try:
             if isinstance(content, File):
-                await self._draft.attach(sent, content)
+                await self._draft.attach(posted_id, content)
             else:
-                await self._draft.edit(sent, content, answer, last)
+                await self._draft.edit(posted_id, content, answer, last)
         except Gone:
-            await self._lose(sent)
+            await self._lose(posted_id)
         except WriteFailed:
-            if answer is None or not self._record_failure(sent):
+            if answer is None or not self._record_failure(posted_id):
                 raise
             if isinstance(content, File):
                 self._abandoned.append(content)
-                del self._failures[sent]
+                del self._failures[posted_id]
                 return self._abandon(content)
-            await self._lose(sent)
+            await self._lose(posted_id)
         else:
-            self._shown[sent] = state
+            self._shown[posted_id] = state
         return content
 
-    def _record_failure(self, sent: str) -> bool:
+    def _record_failure(self, posted_id: str) -> bool:
         """Count a failed last write. Return whether it has failed often, and for long enough."""
-        failures = self._failures.setdefault(sent, [])
+        failures = self._failures.setdefault(posted_id, [])
         failures.append(asyncio.get_running_loop().time())
         return len(failures) >= PATIENCE_WRITES and failures[-1] - failures[0] >= PATIENCE_SECONDS
 
@@ -130,22 +130,22 @@ class Delivery(Generic[Chunk]):
         sentence = self._translator.say("{name} could not be sent. Please ask for it again later.", name=file.name)
         return self._draft.split(sentence)[0]
 
-    async def _lose(self, sent: str) -> None:
+    async def _lose(self, posted_id: str) -> None:
         """Delete a message that cannot be edited. If that must wait, it moves behind the answer's messages."""
-        self._lost.add(sent)
+        self._lost.add(posted_id)
         with suppress(RetryLater, Refused):
-            await self._draft.remove(sent)
-            self._sent.remove(sent)
+            await self._draft.remove(posted_id)
+            self._posted_ids.remove(posted_id)
 
     async def _remove_last(self) -> None:
         lease.check()
         try:
-            await self._draft.remove(self._sent[-1])
+            await self._draft.remove(self._posted_ids[-1])
         except WriteFailed:
-            if not self._record_failure(self._sent[-1]):
+            if not self._record_failure(self._posted_ids[-1]):
                 raise
-        self._sent.pop()
-        await self._record(self._sent)
+        self._posted_ids.pop()
+        await self._record(self._posted_ids)
 
     async def _put(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
         """Post a message and store its id, even during a shutdown. Otherwise it would never be edited."""
@@ -160,11 +160,11 @@ class Delivery(Generic[Chunk]):
             raise
 
     async def _post_and_record(self, index: int, post: Callable[[], Awaitable[str]]) -> None:
-        sent = await post()
-        self._sent.insert(index, sent)
+        posted_id = await post()
+        self._posted_ids.insert(index, posted_id)
         try:
-            await self._record(self._sent)
+            await self._record(self._posted_ids)
         except StoreDown:  # it would be unknown when the same question is answered later
             with suppress(RetryLater, Refused):
-                await self._draft.remove(sent)
+                await self._draft.remove(posted_id)
             raise

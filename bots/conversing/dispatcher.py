@@ -168,10 +168,12 @@ class Dispatcher:
             self.inbox.take_up_again(reopened)
         return reopened is not None
 
-    def mark_waiting(self, key: str, conversation_id: str, spot: Spot, person_id: str, places: Collection[str]) -> None:
+    def mark_waiting(
+        self, key: str, conversation_id: str, spot: Spot, person_id: str, chat_ids: Collection[str]
+    ) -> None:
         """Begin to mark a message that waits behind another one. One that does not wait is marked by `answer`."""
         if self.inbox.waiting(conversation_id) > 1:
-            self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person_id, places))
+            self.reactions.show(spot, key, conversation_id, partial(self.permissions.may, person_id, chat_ids))
 
     async def answer(
         self,
@@ -220,12 +222,12 @@ class Dispatcher:
         """Answer a message that is not met with silence. Meanwhile it can be stopped."""
         running = self._running[message.conversation_id] = _Running(message)
 
-        async def record(sent: Sequence[str]) -> None:
-            running.message = replace(running.message, sent=tuple(sent))
-            await self._services.store.record_sent(message.id, sent)
+        async def record(posted_ids: Sequence[str]) -> None:
+            running.message = replace(running.message, posted_ids=tuple(posted_ids))
+            await self._services.store.record_posted(message.id, posted_ids)
 
         try:
-            if not message.sent and request.wants_nothing:
+            if not message.posted_ids and request.wants_nothing:
                 return
             standing = await self.permissions.standing(request.asker.user, request.asker.places)
             if not self._admits(message, request, standing):
@@ -308,7 +310,7 @@ class Dispatcher:
         Half-written answers to dropped questions become the confirmation, so that nothing of them stays in the chat.
         That is stored, so a crash changes nothing about it.
         """
-        return replace(message, sent=await self._services.assistant.forget(message.conversation_id, message.key))
+        return replace(message, posted_ids=await self._services.assistant.forget(message.conversation_id, message.key))
 
 
 def _is_edited(message: StoredMessage) -> bool:

@@ -57,7 +57,7 @@ class Draft(Protocol[Chunk]):
         """Post a placeholder, or the first words if writes are scarce. Return the platform's id of it."""
         ...
 
-    async def edit(self, sent: str, chunk: Chunk, answer: Answer | None, last: bool) -> None:
+    async def edit(self, posted_id: str, chunk: Chunk, answer: Answer | None, last: bool) -> None:
         """Make the message say `chunk`. `answer` is None while it is being written; `last` carries the buttons."""
         ...
 
@@ -69,13 +69,13 @@ class Draft(Protocol[Chunk]):
         """
         ...
 
-    async def attach(self, sent: str, file: File) -> None:
-        """Turn the placeholder `sent` into a message with this file.
+    async def attach(self, posted_id: str, file: File) -> None:
+        """Turn the placeholder `posted_id` into a message with this file.
 
         It may be called again for the same one after a crash.
         """
         ...
 
-    async def remove(self, sent: str) -> None:
+    async def remove(self, posted_id: str) -> None:
         """Delete a message that the answer no longer needs. It may be gone already."""
         ...

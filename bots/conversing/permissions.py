@@ -46,17 +46,17 @@ class Permissions:
         self._platform = platform
         self._answer = answer
 
-    async def standing(self, person_id: str, places: Collection[str] = ()) -> Standing | None:
+    async def standing(self, person_id: str, chat_ids: Collection[str] = ()) -> Standing | None:
         """Return whether a person is allowed or blocked in a chat with these ids. Strangers are neither: None."""
         if person_id in self.listed.admins:
             return Standing.ALLOWED
-        decided = set((await self._store.standings(self._platform.name, [person_id, *places])).values())
+        decided = set((await self._store.standings(self._platform.name, [person_id, *chat_ids])).values())
         if Standing.BLOCKED in decided:
             return Standing.BLOCKED
-        return Standing.ALLOWED if Standing.ALLOWED in decided or self.listed.has(person_id, *places) else None
+        return Standing.ALLOWED if Standing.ALLOWED in decided or self.listed.has(person_id, *chat_ids) else None
 
-    async def may(self, person_id: str, places: Collection[str] = ()) -> bool:
-        return await self.standing(person_id, places) is Standing.ALLOWED
+    async def may(self, person_id: str, chat_ids: Collection[str] = ()) -> bool:
+        return await self.standing(person_id, chat_ids) is Standing.ALLOWED
 
     async def decide(self, person_id: str, decision: Decision, by: str) -> Note:
         """Carry out what an admin decided, on disk and at once, and return what to say about it.

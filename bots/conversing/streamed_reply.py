@@ -25,22 +25,22 @@ log = logging.getLogger(__name__)
 class StreamedReply(Generic[Chunk]):
     """An answer on its way to its messages. `tell` hears how it grows; `write` asks for it and shows it.
 
-    `sent` are the ids of messages that an earlier run posted for the same answer; `record` stores the list each time it
-    changes. `begun` tells whether any of the answer exists.
+    `posted_ids` are the ids of messages that an earlier run posted for the same answer; `record` stores the list each
+    time it changes. `begun` tells whether any of the answer exists.
     """
 
     def __init__(
         self,
         draft: Draft[Chunk],
         translator: Translator,
-        sent: Sequence[str],
+        posted_ids: Sequence[str],
         record: Record,
     ) -> None:
         self.begun = False
         self._draft = draft
         self._translator = translator
         self._record = record
-        self._delivery = Delivery(draft, list(sent), record, translator)
+        self._delivery = Delivery(draft, list(posted_ids), record, translator)
         self._text = ""
         self._status = ""
         self._files: list[File] = []
@@ -59,8 +59,8 @@ class StreamedReply(Generic[Chunk]):
                 say = self._translator.say
                 self._text = ""
                 self._status = say("Thinking …") if thought else say("The model was interrupted. I begin again …")
-            case Waiting(place, seconds):
-                self._status = _place(self._translator, place, seconds)
+            case Waiting(position, seconds):
+                self._status = _position(self._translator, position, seconds)
             case Looking(picture, of):
                 self._status = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
             case File():
@@ -153,14 +153,14 @@ ReplyFactory = Callable[[StoredMessage, Record], StreamedReply[Any]]
 
 def reply_factory(draft_of: Callable[[StoredMessage], Draft[Any]], translator: Translator) -> ReplyFactory:
     """Show a message's answer in the draft that is made for it."""
-    return lambda message, record: StreamedReply(draft_of(message), translator, message.sent, record)
+    return lambda message, record: StreamedReply(draft_of(message), translator, message.posted_ids, record)
 
 
-def _place(translator: Translator, place: int, seconds: float | None) -> str:
+def _position(translator: Translator, position: int, seconds: float | None) -> str:
     if seconds is None:
-        return translator.say("You are number {place} in line …", place=place)
+        return translator.say("You are number {place} in line …", place=position)
     return translator.say(
-        "You are number {place} in line, about {seconds} s …", place=place, seconds=max(1, round(seconds))
+        "You are number {place} in line, about {seconds} s …", place=position, seconds=max(1, round(seconds))
     )
 
 

@@ -89,13 +89,13 @@ class SlackDraft:
         self._sender.posted(ts)
         return ts
 
-    async def edit(self, sent: str, part: str, answer: Answer | None, last: bool) -> None:
+    async def edit(self, posted_id: str, part: str, answer: Answer | None, last: bool) -> None:
         if answer is None:
             self._slack.budget.check_growing(self)
         try:
             streams, buttons = self._sender.streams, self._buttons.below(answer) if last else []
-            if sent not in streams or not await streams.write(sent, part, answer, last, buttons):
-                await self._sender.replace(sent, part, [_markdown(part), *buttons])
+            if posted_id not in streams or not await streams.write(posted_id, part, answer, last, buttons):
+                await self._sender.replace(posted_id, part, [_markdown(part), *buttons])
         except Declined as declined:
             if answer is not None:
                 raise Gone from declined  # a new message says it instead
@@ -136,17 +136,17 @@ class SlackDraft:
                 await self.remove(message.ts)
         return found
 
-    async def attach(self, sent: str, file: File) -> None:
+    async def attach(self, posted_id: str, file: File) -> None:
         """Update the placeholder to carry the file. Posting a message with a file is no single repeatable step."""
         try:
             file_id = await self._slack.upload(file.name, file.data)
-            await self._sender.replace(sent, file.caption or file.name, [], file_ids=[file_id])
+            await self._sender.replace(posted_id, file.caption or file.name, [], file_ids=[file_id])
         except Declined as error:
             log.error("a file could not be sent: %s", error)
-            await self._sender.replace(sent, self._cannot_upload(file), [])
+            await self._sender.replace(posted_id, self._cannot_upload(file), [])
 
-    async def remove(self, sent: str) -> None:
-        await self._sender.remove(sent)
+    async def remove(self, posted_id: str) -> None:
+        await self._sender.remove(posted_id)
 
     async def _create(self) -> str:
         if self._streaming and self._sender.streams.possible:

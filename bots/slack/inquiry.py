@@ -90,9 +90,9 @@ class Inquiries:
         text = place.told or plain(asked.text, self._bot)
         if isinstance(written, Typed):
             return Inquiry(message, asked, place, None, text)
-        if written.command in REWRITING and not message.sent:
-            message = replace(message, sent=await self._threads.answer(place, written.key))
-            await self._store.record_sent(message.id, message.sent)  # it carries another key from now on
+        if written.command in REWRITING and not message.posted_ids:
+            message = replace(message, posted_ids=await self._threads.answer(place, written.key))
+            await self._store.record_posted(message.id, message.posted_ids)  # it carries another key from now on
         return Inquiry(message, asked, place, written.command, text, written.about, written.key)
 
     async def current(self, message: StoredMessage, asked: SlackMessage) -> SlackMessage | None:
@@ -103,7 +103,7 @@ class Inquiries:
         if message.withdrawn:
             return None
         standing = await self._threads.standing(asked) if message.resumed else asked
-        return asked if standing and message.sent else standing
+        return asked if standing and message.posted_ids else standing
 
     def says_forget(self, asked: SlackMessage) -> bool:
         return command_in(plain(asked.text, self._bot), SLACK)[0] == "forget"
@@ -131,10 +131,10 @@ class Inquiries:
 
         A failure or a refusal is none.
         """
-        sent: Sequence[str] = inquiry.message.sent
-        if inquiry.message.resumed or inquiry.command not in REWRITING or not sent:
+        posted_ids: Sequence[str] = inquiry.message.posted_ids
+        if inquiry.message.resumed or inquiry.command not in REWRITING or not posted_ids:
             return False
-        turn = await self._store.turn_of_sent(SLACK.name, sent[-1], inquiry.message.conversation_id)
+        turn = await self._store.turn_of_posted(SLACK.name, posted_ids[-1], inquiry.message.conversation_id)
         return turn is not None and turn.answer is not None and turn.answer.ending is not Ending.FAILED
 
     async def _is_forged(self, message: StoredMessage, clicked: Clicked) -> bool:

@@ -21,7 +21,7 @@ class Place:
     told: Text = ""
 
     @property
-    def places(self) -> tuple[str, str]:
+    def chat_ids(self) -> tuple[str, str]:
         """The ids of the channel and of the workspace, each of which may be let in whole."""
         return self.channel, self.team
 

@@ -78,19 +78,19 @@ class Receiver:
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
-        if stops and not message.by_app and await self._may(message.user, message.place.places):
+        if stops and not message.by_app and await self._may(message.user, message.place.chat_ids):
             await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
         elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
             place = message.place
-            self._dispatcher.mark_waiting(key, conversation_id, place.spot, message.user, place.places)
+            self._dispatcher.mark_waiting(key, conversation_id, place.spot, message.user, place.chat_ids)
 
-    async def _may(self, user: str, places: Collection[str]) -> bool:
+    async def _may(self, user: str, chat_ids: Collection[str]) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.
 
         Everything else is stored unseen, and the dispatcher checks it, because an acknowledgement must not wait for one
         more read from disk.
         """
-        return await self._dispatcher.permissions.may(user, places)
+        return await self._dispatcher.permissions.may(user, chat_ids)
 
     async def _is_for_bot(self, message: SlackMessage) -> bool:
         """Return whether a message is for the bot. Whether an app wrote it for a person, the worker finds out."""
@@ -102,7 +102,7 @@ class Receiver:
             return True
         if self._config.threads == "mention" or message.top_level or addresses_somebody(message.text):
             return False
-        if not await self._may(message.user, message.place.places):  # people talk to each other there
+        if not await self._may(message.user, message.place.chat_ids):  # people talk to each other there
             return False
         return await self._worker.takes_part(message.conversation(self._slack.team))
 
@@ -155,7 +155,8 @@ class Receiver:
             return
         if self._services.store.ratings and await self._may(reaction.user, [item.channel, self._slack.team]):
             rating = THUMBS[thumb] if reaction.type == "reaction_added" else 0
-            await self._services.store.rate_sent("slack", item.ts, rating)  # not stored first: a lost one does no harm
+            # not stored first: a lost one does no harm
+            await self._services.store.rate_posted("slack", item.ts, rating)
 
     async def _on_session_stopped(self, event: Json) -> None:
         stopped = SessionStopped.model_validate(event)

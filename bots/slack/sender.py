@@ -27,12 +27,12 @@ STOPS = 3  # attempts to stop a stream that Slack takes to be open
 class Sender:
     def __init__(self, slack: SlackApi, place: Place, message: StoredMessage, streams: Streams) -> None:
         self.streams = streams
-        self.begun_before = bool(message.sent)  # an earlier run has already begun to write
+        self.begun_before = bool(message.posted_ids)  # an earlier run has already begun to write
         self._slack = slack
         self._place = place
         self._key = message.key
         self._careful = message.resumed  # something of ours may stand in the thread that is not written down
-        self._sent = list(message.sent)
+        self._posted_ids = list(message.posted_ids)
         self._given_up: set[str] = set()  # messages that were to be removed, whether they are gone or not
         self._stops: Counter[str] = Counter()  # how often each was tried to be stopped, to be edited then
 
@@ -65,7 +65,7 @@ class Sender:
 
     def posted(self, ts: str) -> None:
         """Note one of the answer's messages."""
-        self._sent.append(ts)
+        self._posted_ids.append(ts)
 
     async def replace(self, ts: str, text: str, blocks: list[dict[str, Any]], **files: Any) -> None:
         try:
@@ -94,15 +94,15 @@ class Sender:
             **files,
         )
 
-    async def remove(self, sent: str) -> None:
-        if sent in self._sent:
-            self._sent.remove(sent)
+    async def remove(self, posted_id: str) -> None:
+        if posted_id in self._posted_ids:
+            self._posted_ids.remove(posted_id)
         try:
-            await self._slack.call(self._slack.client.chat_delete, channel=self._place.channel, ts=sent)
+            await self._slack.call(self._slack.client.chat_delete, channel=self._place.channel, ts=posted_id)
         except Declined as declined:
             if declined.error != "message_not_found":
                 log.warning("a message that is not needed any more stays: %s", declined.error)
-        self._given_up.add(sent)
+        self._given_up.add(posted_id)
 
     async def left_behind(self) -> list[UnstoredMessage]:
         """Return our messages in the thread that may not be stored."""
@@ -112,7 +112,7 @@ class Sender:
         """Let nothing of the answer stay."""
         try:
             left = await patiently(self._look)
-            for ts in sorted({*self._sent, *(each.ts for each in left)}):
+            for ts in sorted({*self._posted_ids, *(each.ts for each in left)}):
                 await self._take_away(ts)
         except (BotError, Refused) as error:
             log.warning("the answer to a deleted question stays: %s", error)
@@ -128,4 +128,4 @@ class Sender:
             await patiently(remove)
 
     async def _look(self) -> list[UnstoredMessage]:
-        return await left_behind(self._slack, self._place, self._key, {*self._sent, *self._given_up})
+        return await left_behind(self._slack, self._place, self._key, {*self._posted_ids, *self._given_up})

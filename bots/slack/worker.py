@@ -90,7 +90,7 @@ class Worker:
         if written.message.by_app:  # perhaps a bot, that is not answered at all
             return False
         place = written.message.place
-        return await self.dispatcher.permissions.may(place.user, place.places)
+        return await self.dispatcher.permissions.may(place.user, place.chat_ids)
 
     async def _work(self, batch: Sequence[StoredMessage]) -> None:
         """Answer a stored message. Raises only errors for which the inbox should keep it until another start."""

@@ -109,21 +109,21 @@ class TelegramDraft:
     async def post(self, part: TextPart | None = None) -> str:
         shown = part or TextPart(self._translator.say("One moment …"))
         try:
-            sent = await self._paced(
+            posted_id = await self._paced(
                 self._sender.post(self._message(shown, self._buttons.below(None)), Rank.FIRST if part else Rank.POST)
             )
             self._has_words = self._has_words or part is not None
-            return sent
+            return posted_id
         except BadRequest as error:
             raise self._sender.refused(error) from error
 
-    async def edit(self, sent: str, part: TextPart, answer: Answer | None, last: bool) -> None:
+    async def edit(self, posted_id: str, part: TextPart, answer: Answer | None, last: bool) -> None:
         """Edit a message. A refused growing text is skipped; a refused final text is tried in plainer forms."""
         if answer is None:
             buttons = self._buttons.below(None) if last else None
             try:
                 rank = Rank.GROWING if self._has_words or not self._grows else Rank.FIRST
-                await self._paced(self._sender.edit(sent, self._new_text(part, buttons), rank))
+                await self._paced(self._sender.edit(posted_id, self._new_text(part, buttons), rank))
                 self._has_words = self._grows
             except BadRequest as error:
                 log.info("Telegram refuses a growing text, which is skipped: %s", error)
@@ -131,7 +131,7 @@ class TelegramDraft:
             return
         for plainer, buttons in self._ways(part, answer, last):
             try:
-                await self._sender.edit(sent, self._new_text(plainer, buttons))
+                await self._sender.edit(posted_id, self._new_text(plainer, buttons))
                 return
             except BadRequest as error:
                 log.warning("Telegram refuses an answer; trying a plainer form: %s", error)
@@ -147,22 +147,22 @@ class TelegramDraft:
                 refusal = error
         raise self._sender.refused(refusal)
 
-    async def attach(self, sent: str, file: File) -> None:
+    async def attach(self, posted_id: str, file: File) -> None:
         """Turn the placeholder into the file. This can be repeated safely; posting a file twice would show it twice."""
         for kind in _kinds(file):
             media = kind(file.data, caption=file.caption or None, filename=file.name)
             try:
-                await self._sender.edit(sent, partial(self._bot.edit_message_media, media))
+                await self._sender.edit(posted_id, partial(self._bot.edit_message_media, media))
                 return
             except BadRequest as error:
                 log.warning("Telegram refuses a file as a %s: %s", media.type, error)
         try:
-            await self._sender.edit(sent, self._new_text(self._not_taken(file), None))
+            await self._sender.edit(posted_id, self._new_text(self._not_taken(file), None))
         except BadRequest as error:
             raise Gone from error
 
-    async def remove(self, sent: str) -> None:
-        await self._sender.delete(sent, self._bot.delete_message)
+    async def remove(self, posted_id: str) -> None:
+        await self._sender.delete(posted_id, self._bot.delete_message)
 
     # Requests to Telegram
 

@@ -53,10 +53,10 @@ class Drafts:
             action = self._bot.send_chat_action(place.chat_id, ChatAction.TYPING, message_thread_id=place.thread)
             self._background.start(ignoring_errors(action))
 
-        def found(sent: str) -> None:
-            self._background.start(sweep(self._bot, self._rate_limit, self._store, place, sent))
+        def found(posted_id: str) -> None:
+            self._background.start(sweep(self._bot, self._rate_limit, self._store, place, posted_id))
 
-        first = not message.sent
+        first = not message.posted_ids
         sender = Sender(self._rate_limit, place, first, message.resumed and first, found)
         buttons = Buttons(translator, stoppable, partial(self._again, inquiry), hidden=inquiry.in_channel)
         interval, preview = self._config.interval_seconds, self._config.draft_preview

@@ -99,7 +99,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     if replied and not replied.forum_topic_created:
         files = [*files_of(replied), *files]
         if replied.from_user and replied.from_user.id == me.id:
-            about = sent_id(replied)
+            about = posted_id(replied)
     if main.external_reply:
         files = [*files_of(main.external_reply), *files]
     command, words = _order(main, me, bool(files))

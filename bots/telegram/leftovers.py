@@ -23,18 +23,18 @@ ATTEMPTS_PER_MESSAGE = 20  # while the chat has more important writes
 STORED_SECONDS = 2.0  # until another answer's posted message is on disk
 
 
-async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, sent: str) -> None:
-    """Delete unknown messages that were posted for an answer before `sent`. A failure does not matter."""
-    chat_id, last = ids_of(sent)
+async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, posted_id: str) -> None:
+    """Delete unknown messages that were posted for an answer before `posted_id`. A failure does not matter."""
+    chat_id, last = ids_of(posted_id)
     sender = Sender(rate_limit, place)
     try:
         for message_id in range(place.question + 1, min(last, place.question + 1 + SEARCHED_MESSAGES)):
-            if await store.is_sent("telegram", f"{chat_id}:{message_id}"):
+            if await store.is_posted("telegram", f"{chat_id}:{message_id}"):
                 continue
             if not await _claim_message(bot, sender, chat_id, message_id):
                 continue
             await asyncio.sleep(STORED_SECONDS)
-            if not await store.is_sent("telegram", f"{chat_id}:{message_id}"):
+            if not await store.is_posted("telegram", f"{chat_id}:{message_id}"):
                 log.info("deleted a message whose posting was never confirmed")
                 await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
     except (RetryLater, Refused, TelegramError) as error:

@@ -20,12 +20,12 @@ class Place:
         return self.topic if self.topic > GENERAL_TOPIC else None
 
 
-def sent_id(message: Message) -> str:
+def posted_id(message: Message) -> str:
     """Return the id under which a draft's message is stored."""
     return f"{message.chat.id}:{message.message_id}"
 
 
-def ids_of(sent: str) -> tuple[int, int]:
+def ids_of(posted_id: str) -> tuple[int, int]:
     """Return the chat and message id of a stored id."""
-    chat_id, message_id = sent.split(":")
+    chat_id, message_id = posted_id.split(":")
     return int(chat_id), int(message_id)

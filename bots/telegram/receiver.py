@@ -236,7 +236,7 @@ class Receiver:
         elif press.data == STOP:
             await self._answer_button(press.query_id, translator.say("This is finished already."))
             # A message that was never stored is a leftover of a crash; no restart would find it.
-            known = await self._store.is_sent("telegram", press.sent)
+            known = await self._store.is_posted("telegram", press.posted_id)
             clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
             self._later(clear(press.chat_id, press.message_id))
         elif press.is_order:
@@ -278,9 +278,9 @@ class Receiver:
         chat_id = chat_id_of(reaction)
         return partial(self._rate, person_of(reaction.user), chat_id, f"{chat_id}:{reaction.message_id}", rating)
 
-    async def _rate(self, asker: Author, chat_id: int, sent: str, rating: int) -> None:
+    async def _rate(self, asker: Author, chat_id: int, posted_id: str, rating: int) -> None:
         if await self._worker.may(asker, chat_id):
-            await self._store.rate_sent("telegram", sent, rating)
+            await self._store.rate_posted("telegram", posted_id, rating)
 
 
 def _as_message(raw: Json, kind: str) -> str:

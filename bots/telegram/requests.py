@@ -43,7 +43,7 @@ class Requests:
 
     async def complete(self, inquiry: Inquiry, conversation_id: str) -> Inquiry:
         """Return the inquiry with what is not in its messages: which answer it is about, and files tried before."""
-        if inquiry.of_retry and not await self._services.store.turn_of_sent(
+        if inquiry.of_retry and not await self._services.store.turn_of_posted(
             "telegram", inquiry.about or "", conversation_id
         ):
             inquiry = replace(inquiry, about=None)  # the /retry was refused; it was about the last question

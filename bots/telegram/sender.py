@@ -34,7 +34,7 @@ class Sender:
         place: Place,
         first: bool = False,
         lost: bool = False,
-        found: Callable[[str], None] = lambda sent: None,
+        found: Callable[[str], None] = lambda posted_id: None,
     ) -> None:
         self.chat_id = place.chat_id
         self.question = place.question
@@ -90,15 +90,17 @@ class Sender:
         assert refusal is not None
         raise refusal
 
-    def _posted(self, sent: str) -> str:
+    def _posted(self, posted_id: str) -> str:
         if self._lost:
             self._lost = False
-            self._found(sent)
-        return sent
+            self._found(posted_id)
+        return posted_id
 
-    async def edit(self, sent: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL) -> None:
+    async def edit(
+        self, posted_id: str, call: Callable[[int, int], Awaitable[object]], rank: Rank = Rank.FINAL
+    ) -> None:
         """Edit a message. Raises `Gone`, and as `write` does."""
-        chat_id, message_id = ids_of(sent)
+        chat_id, message_id = ids_of(posted_id)
         if chat_id != self.chat_id:
             raise Gone  # the chat became a supergroup, where older messages cannot be edited
         try:
@@ -113,10 +115,10 @@ class Sender:
                 raise Gone from error
             raise
 
-    async def delete(self, sent: str, call: Callable[[int, int], Awaitable[object]]) -> None:
+    async def delete(self, posted_id: str, call: Callable[[int, int], Awaitable[object]]) -> None:
         """Delete a message. What is posted next replies to the question instead. Raises as `write` does."""
         self._replies = True
-        chat_id, message_id = ids_of(sent)
+        chat_id, message_id = ids_of(posted_id)
         try:
             await self.write(lambda: call(chat_id, message_id), Rank.FINAL)
         except (BadRequest, ChatMigrated) as error:

@@ -113,7 +113,7 @@ class Worker:
             return False
         chat_id, message_id = post
         busy = self.dispatcher.is_busy(f"telegram:{chat_id}:0")
-        own = await self._store.is_sent("telegram", f"{chat_id}:{message_id}")
+        own = await self._store.is_posted("telegram", f"{chat_id}:{message_id}")
         if busy and not own:
             raise Interrupted("This may be an answer of mine that is still being written.")
         return own

@@ -28,18 +28,22 @@ def text_of(events: Iterable[Event | File], kind: type[Piece] | type[Thought] = 
 class Broadcast:
     """An answer's events.
 
-    `key` is what the answer is saved under, and `sent` what it answers. `images` came with a question that is on no
-    disk, for which only its one reader waits.
+    `key` is what the answer is saved under, and `web_message` what it answers. `images` came with a question that is on
+    no disk, for which only its one reader waits.
 
     A reader has no buffer, only a position among the `events`. There are only as many events as an answer has.
     """
 
     def __init__(
-        self, conversation_id: str, key: str, sent: WebMessage = WebMessage(""), images: Sequence[Image] | None = None
+        self,
+        conversation_id: str,
+        key: str,
+        web_message: WebMessage = WebMessage(""),
+        images: Sequence[Image] | None = None,
     ) -> None:
         self.conversation_id = conversation_id
         self.key = key
-        self.sent = sent
+        self.web_message = web_message
         self.images = images
         self.notes: list[str] = []  # what was left out of its pictures
         self.documents: Sequence[Document] = ()  # to be kept once there is a conversation

@@ -15,8 +15,10 @@ class Broadcasts:
     def __init__(self) -> None:
         self._by_key: dict[str, Broadcast] = {}
 
-    def add(self, conversation_id: str, key: str, sent: WebMessage, images: Sequence[Image] | None = None) -> Broadcast:
-        broadcast = self._by_key[key] = Broadcast(conversation_id, key, sent, images)
+    def add(
+        self, conversation_id: str, key: str, web_message: WebMessage, images: Sequence[Image] | None = None
+    ) -> Broadcast:
+        broadcast = self._by_key[key] = Broadcast(conversation_id, key, web_message, images)
         return broadcast
 
     def find(self, key: str) -> Broadcast | None:
@@ -33,19 +35,19 @@ class Broadcasts:
 
     def open_questions(self, conversation_id: str) -> list[Broadcast]:
         """Return the answers being written in a conversation that can be asked for by their key, oldest first."""
-        return [it for it in self._open() if it.conversation_id == conversation_id and it.sent.idempotency_key]
+        return [it for it in self._open() if it.conversation_id == conversation_id and it.web_message.idempotency_key]
 
     def first_questions(self) -> dict[str, str]:
         """Return the first of the questions being answered, by conversation."""
         found: dict[str, str] = {}
         for broadcast in self._open():
-            if broadcast.sent.text and broadcast.images is None:
-                found.setdefault(broadcast.conversation_id, broadcast.sent.text)
+            if broadcast.web_message.text and broadcast.images is None:
+                found.setdefault(broadcast.conversation_id, broadcast.web_message.text)
         return found
 
     def writing(self) -> set[str]:
         """Return the ids of the conversations in which `open_questions` finds something."""
-        return {it.conversation_id for it in self._open() if it.sent.idempotency_key}
+        return {it.conversation_id for it in self._open() if it.web_message.idempotency_key}
 
     def give_up(self, order: Broadcast) -> None:
         """End those in its conversation that were asked for before an order to forget that, and keep none of them."""

@@ -97,7 +97,7 @@ class Following:
             _end(broadcast, turn.answer)
         elif seen.outcome is not None:
             _end(broadcast, read_outcome(seen.text, seen.outcome))
-        elif broadcast.sent.forgets:
+        elif broadcast.web_message.forgets:
             _end(broadcast, Answer("", Ending.DONE))
         elif broadcast.text:  # its conversation was deleted
             _end(broadcast, Answer(broadcast.text, Ending.STOPPED))

@@ -118,10 +118,10 @@ class Receiver:
         first, writing = self.broadcasts.first_questions(), self.broadcasts.writing()
         for conversation_id, payload in await self.store.asking(WEB.name) if self._services.leases.shared else ():
             with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
-                sent = read(payload)
-                if sent.text:
-                    first.setdefault(conversation_id, sent.text)
-                if sent.idempotency_key:
+                web_message = read(payload)
+                if web_message.text:
+                    first.setdefault(conversation_id, web_message.text)
+                if web_message.idempotency_key:
                     writing.add(conversation_id)
         return first, writing
 
@@ -140,11 +140,11 @@ class Receiver:
 
     async def forget(self, conversation_id: str, person: str) -> None:
         """Return once nothing of the conversation is there any more."""
-        key, sent = WEB.id(secrets.token_hex(16)), WebMessage(person, command=FORGET)
-        broadcast = self.broadcasts.add(conversation_id, key, sent)
+        key, web_message = WEB.id(secrets.token_hex(16)), WebMessage(person, command=FORGET)
+        broadcast = self.broadcasts.add(conversation_id, key, web_message)
         broadcast.begun = True  # given up for another such order, it is carried out all the same
         try:
-            await self._dispatcher.inbox.receive(key, conversation_id, sent.payload())
+            await self._dispatcher.inbox.receive(key, conversation_id, web_message.payload())
         except BaseException:
             self.broadcasts.drop(broadcast)
             raise
@@ -175,11 +175,13 @@ class Receiver:
         """Return the answer to the question of that key, while it is being written and for a while after."""
         return self.broadcasts.find(WEB.id(idempotency_key))
 
-    async def resume(self, conversation_id: str, sent: WebMessage) -> Broadcast | None:
+    async def resume(self, conversation_id: str, web_message: WebMessage) -> Broadcast | None:
         """Return the answer to a question that was asked under its key before. Raises `KeyReused` for another one."""
-        found = self.find(sent.idempotency_key) or await self._answered(conversation_id, WEB.id(sent.idempotency_key))
+        found = self.find(web_message.idempotency_key) or await self._answered(
+            conversation_id, WEB.id(web_message.idempotency_key)
+        )
         if found is not None:
-            _check_same(found, conversation_id, sent)
+            _check_same(found, conversation_id, web_message)
         return found
 
     async def _answered(self, conversation_id: str, key: str) -> Broadcast | None:
@@ -194,7 +196,7 @@ class Receiver:
     async def take(
         self,
         conversation_id: str,
-        sent: WebMessage,
+        web_message: WebMessage,
         images: Sequence[Image] = (),
         notes: Sequence[str] = (),
         documents: Sequence[Document] = (),
@@ -204,14 +206,14 @@ class Receiver:
         With an idempotency key it is on disk before this returns, its `images` too. Without one, hanging up stops it,
         and nothing is kept. Raises `KeyReused`.
         """
-        if not sent.idempotency_key:
-            broadcast = self._take_unwritten(conversation_id, sent, images)
+        if not web_message.idempotency_key:
+            broadcast = self._take_unwritten(conversation_id, web_message, images)
             broadcast.documents = documents
-        elif (known := await self.resume(conversation_id, sent)) is not None:
+        elif (known := await self.resume(conversation_id, web_message)) is not None:
             return known
         else:
-            broadcast = await self._submitted(conversation_id, sent, images, documents)
-            _check_same(broadcast, conversation_id, sent)
+            broadcast = await self._submitted(conversation_id, web_message, images, documents)
+            _check_same(broadcast, conversation_id, web_message)
         for note in notes:
             broadcast.note(note)
         return broadcast
@@ -228,7 +230,7 @@ class Receiver:
         number = keys.index(broadcast.key) + 1
         return known, number, (await self.store.version_counts(known.id)).get(number, 1)
 
-    def _take_unwritten(self, conversation_id: str, sent: WebMessage, images: Sequence[Image]) -> Broadcast:
+    def _take_unwritten(self, conversation_id: str, web_message: WebMessage, images: Sequence[Image]) -> Broadcast:
         self._check_line(conversation_id)
         key = WEB.id(secrets.token_hex(16))
         broadcast = self.broadcasts.add(conversation_id, key, sent, images)
@@ -241,29 +243,31 @@ class Receiver:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
 
     async def _submitted(
-        self, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+        self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]
     ) -> Broadcast:
         """Several times at once it is one question, and all wait until that is on disk."""
-        if (task := self._submitting.get(sent.idempotency_key)) is None:
-            task = self._submitting[sent.idempotency_key] = asyncio.create_task(
-                self._submit(conversation_id, sent, images, documents)
+        if (task := self._submitting.get(web_message.idempotency_key)) is None:
+            task = self._submitting[web_message.idempotency_key] = asyncio.create_task(
+                self._submit(conversation_id, web_message, images, documents)
             )
-            task.add_done_callback(lambda _: self._submitting.pop(sent.idempotency_key))
+            task.add_done_callback(lambda _: self._submitting.pop(web_message.idempotency_key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
     async def _submit(
-        self, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+        self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]
     ) -> Broadcast:
-        if (found := self.find(sent.idempotency_key)) is not None:
+        if (found := self.find(web_message.idempotency_key)) is not None:
             return found  # its twin was a moment faster
         self._check_line(conversation_id)
-        key = WEB.id(sent.idempotency_key)
-        message = await self._put(key, conversation_id, sent, images, documents) or await self._left_over(key)
+        key = WEB.id(web_message.idempotency_key)
+        message = await self._put(key, conversation_id, web_message, images, documents) or await self._left_over(key)
         if message is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         # A reader of the conversation may have found it in the database a moment before.
-        broadcast = self.find(sent.idempotency_key) or self.broadcasts.add(conversation_id, key, read(message.payload))
+        broadcast = self.find(web_message.idempotency_key) or self.broadcasts.add(
+            conversation_id, key, read(message.payload)
+        )
         self._dispatcher.inbox.take_up(replace(message, arrived=work_context.current().arrived))
         return broadcast
 
@@ -271,11 +275,19 @@ class Receiver:
         self, key: str, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
     ) -> StoredMessage | None:
         """Store a question with all that came with it, in one step."""
-        await self.store.make_room(sent.person, images)
+        await self.store.make_room(web_message.person, images)
         if (document := await document_to_keep(documents)) is not None:
-            document = await self.store.fitting(sent.person, document)
+            document = await self.store.fitting(web_message.person, document)
         return await self.store.put_question(
-            WEB.name, key, conversation_id, images, sent.payload_with, sent.person, sent.digest, document, WAITING_LIMIT
+            WEB.name,
+            key,
+            conversation_id,
+            images,
+            web_message.payload_with,
+            web_message.person,
+            web_message.digest,
+            document,
+            WAITING_LIMIT,
         )
 
     def _release(self, messages: Sequence[StoredMessage]) -> None:
@@ -290,9 +302,9 @@ class Receiver:
     async def _pass_on(self, broadcast: Broadcast) -> None:
         """Store a question that is on no disk, so that the replica that holds its conversation answers it."""
         lease.set_current(None)
-        sent, images, where = broadcast.sent, broadcast.images or (), broadcast.conversation_id
+        web_message, images, where = broadcast.web_message, broadcast.images or (), broadcast.conversation_id
         try:
-            await self._put(broadcast.key, where, sent, images, broadcast.documents)
+            await self._put(broadcast.key, where, web_message, images, broadcast.documents)
             if broadcast.abandoned:
                 await self._dispatcher.withdraw(broadcast.key)
         except BotError as error:
@@ -311,11 +323,11 @@ class Receiver:
     async def _work(self, batch: Sequence[StoredMessage]) -> None:
         """Answer a message. Raises only if nothing can be stored, and `TakenBack`; all else is told to the readers."""
         for message in batch:
-            sent, broadcast = read(message.payload), self.broadcasts.find(message.key)
+            web_message, broadcast = read(message.payload), self.broadcasts.find(message.key)
             if broadcast is None or broadcast.over:  # its readers were told that this may take long; others may come
-                broadcast = self.broadcasts.add(message.conversation_id, message.key, sent)
+                broadcast = self.broadcasts.add(message.conversation_id, message.key, web_message)
             try:
-                await self._answer(message, sent, broadcast)
+                await self._answer(message, web_message, broadcast)
                 if self._services.leases.shared and message.id and broadcast.ended is not None:
                     await self._following.end(broadcast, broadcast.ended)
             except inbox.TakenBack:
@@ -354,9 +366,9 @@ class Receiver:
             if not message.withdrawn:
                 await self._dispatcher.answer(message, request, Translator("en"), lambda *_: broadcast, self._ask)
         except Exception as error:
-            await self._fail(message, sent, broadcast, error)
+            await self._fail(message, web_message, broadcast, error)
         if message.withdrawn and message.id:  # of a reader at another replica, who hung up
-            await self.store.take_back(message, sent.brought)
+            await self.store.take_back(message, web_message.brought)
         if message.withdrawn or not message.id:
             raise inbox.TakenBack
 
@@ -371,14 +383,14 @@ class Receiver:
     async def _fail(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception) -> None:
         if not message.id:
             if isinstance(error, Interrupted):
-                await self.assistant.give_up(sent.person, message.key)
+                await self.assistant.give_up(web_message.person, message.key)
             broadcast.fail(error)
         elif isinstance(error, Interrupted):
             raise error
         elif isinstance(error, BotError):  # sent again, with the same key too, it is a new question
             if self._services.leases.shared:
                 await self._following.end(broadcast, error)
-            await self.store.take_back(message, sent.brought)
+            await self.store.take_back(message, web_message.brought)
             self.broadcasts.drop(broadcast)
             broadcast.fail(error)
             raise inbox.TakenBack from error
@@ -389,9 +401,9 @@ class Receiver:
             broadcast.fail(BotError("Something went wrong on my side. Please try again."))
 
 
-def _check_same(known: Broadcast, conversation_id: str, sent: WebMessage) -> None:
+def _check_same(known: Broadcast, conversation_id: str, web_message: WebMessage) -> None:
     """Raise `KeyReused` if the key's first question was another one."""
-    if known.conversation_id != conversation_id or not sent.is_same(known.sent):
+    if known.conversation_id != conversation_id or not web_message.is_same(known.web_message):
         raise KeyReused("This key was sent with another question before. Please send a new key with a new question.")
 
 

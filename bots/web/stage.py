@@ -8,8 +8,8 @@ from core.events import Event, Looking, Waiting
 def stage_of(event: object) -> dict[str, Any] | None:
     """Return JSON that `read_stage` reads, or None if an answer waits for nothing."""
     match event:
-        case Waiting(place, seconds):
-            return {"place": place, "seconds": seconds}
+        case Waiting(position, seconds):
+            return {"place": position, "seconds": seconds}
         case Looking(picture, of):
             return {"picture": picture, "of": of}
     return None
@@ -18,8 +18,8 @@ def stage_of(event: object) -> dict[str, Any] | None:
 def read_stage(stage: dict[str, Any]) -> Event | None:
     """Return None if a neighbouring version wrote what this one does not know."""
     match stage:
-        case {"place": place, "seconds": seconds}:
-            return Waiting(place, seconds)
+        case {"place": position, "seconds": seconds}:
+            return Waiting(position, seconds)
         case {"picture": picture, "of": of}:
             return Looking(picture, of)
     return None

@@ -55,13 +55,13 @@ class PixelBudget:
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A decoded picture: `small` is upright, in RGB and within the budget; `sent` is the original size.
+    """A decoded picture: `small` is upright, in RGB and within the budget; `original_size` what it was before.
 
     `whole` is the full picture, neither upright nor in RGB.
     """
 
     small: Image.Image
-    sent: tuple[int, int]
+    original_size: tuple[int, int]
     whole: Image.Image
     colours: Colours
     turn: Image.Transpose | None = None
@@ -144,7 +144,7 @@ class _Decoding:
             small = self._shrunk(image, colours)
         _, upper, _, lower = self._box(*image.size)
         partial.blank(small, missing, upper, lower)
-        size = self._sent()
+        size = self._original_size()
         if turn is not None:
             small = small.transpose(turn)
             size = size[::-1] if told in SIDEWAYS else size
@@ -181,14 +181,14 @@ class _Decoding:
 
     def _shrunk(self, image: Image.Image, colours: Colours) -> Image.Image:
         box = None if self._region is None else self._box(*image.size)
-        sent = self._sent()
-        return shrink(image, colours, *fit(*sent, self._budget.tokens(*sent)), box)
+        original_size = self._original_size()
+        return shrink(image, colours, *fit(*original_size, self._budget.tokens(*original_size)), box)
 
     def _box(self, width: int, height: int) -> Box:
         """Return what is wanted of a picture of that size."""
         return (0, 0, width, height) if self._region is None else self._region.pixels(width, height, LEAST_PIXELS)
 
-    def _sent(self) -> tuple[int, int]:
+    def _original_size(self) -> tuple[int, int]:
         """Return the size of what is wanted, as it was sent."""
         left, top, right, bottom = self._box(*self._size)
         return right - left, bottom - top
@@ -200,7 +200,7 @@ class _Decoding:
             return fit(width, height, self._budget.tokens(width, height))
         left, top, right, bottom = self._region.corners
         share = max(1e-6, (right - left) * (bottom - top) / WHOLE**2)  # the same, however the file turns it
-        return fit(width, height, math.ceil(self._budget.tokens(*self._sent()) / share))
+        return fit(width, height, math.ceil(self._budget.tokens(*self._original_size()) / share))
 
     def _tell(self, missing: partial.Missing, height: int) -> None:
         if missing.rows:
@@ -247,7 +247,7 @@ def encode(decoded: Decoded) -> Packet:
     png = io.BytesIO()
     image.save(png, "PNG", compress_level=3)  # a tenth larger than by default, in a third of the time
     notes = [[note.sentence, note.values] for note in decoded.notes]
-    made = {"id": identity, "width": width, "height": height, "original_size": decoded.sent, "notes": notes}
+    made = {"id": identity, "width": width, "height": height, "original_size": decoded.original_size, "notes": notes}
     made["tiles"] = tiles
     return made, png.getvalue()
 

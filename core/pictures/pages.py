@@ -102,7 +102,7 @@ def _made(decoded: Decoded, page: int, of: int) -> list[Packet]:
         upright = decoded.colours.rgb(whole)
         upright = upright if decoded.turn is None else upright.transpose(decoded.turn)
         upright.info.clear()
-        width, height = decoded.sent
+        width, height = decoded.original_size
         # A resolution, so that non-square pixels are stretched again when this file is opened.
         square = 100 * height / upright.height, 100 * width / upright.width
         upright.save(file, "PNG", compress_level=3, dpi=square)

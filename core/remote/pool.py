@@ -64,11 +64,11 @@ class RequestTimes:
         self.first_token = _average(self.first_token, first_token)
         self.answer = _average(self.answer, answer)
 
-    def estimate(self, place: int, free: int, room: int) -> float | None:
-        """Return the seconds until the first word of the question at `place`, with `free` of `room` places free."""
+    def estimate(self, position: int, free: int, room: int) -> float | None:
+        """Return the seconds until the first word of the question at `position`, with `free` of `room` places free."""
         if self.first_token is None or self.answer is None or not room:
             return None
-        return self.first_token + max(0, place - free) * self.answer / room
+        return self.first_token + max(0, position - free) * self.answer / room
 
 
 class Pool:
@@ -170,8 +170,8 @@ class Pool:
             elif not self._may_hope(candidate):
                 self.line.remove(candidate)
                 candidate.assigned.set_exception(NoEngine())
-        for place, candidate in enumerate(self.line, 1):
-            self._tell(candidate, place, 0)
+        for position, candidate in enumerate(self.line, 1):
+            self._tell(candidate, position, 0)
 
     def _engine_for(self, candidate: Candidate) -> Endpoint | None:
         free = [it for it in self._hopes(candidate) if it.health.state is State.READY and it.running < it.most]
@@ -183,9 +183,9 @@ class Pool:
     def _hopes(self, candidate: Candidate) -> list[Endpoint]:
         return [endpoint for endpoint in self.endpoints if candidate.may_ask(endpoint)]
 
-    def _tell(self, candidate: Candidate, place: int, free: int) -> None:
+    def _tell(self, candidate: Candidate, position: int, free: int) -> None:
         room = sum(endpoint.most for endpoint in self.endpoints if endpoint.health.state is State.READY)
-        waiting = Waiting(place, self.times.estimate(place, free, room))
+        waiting = Waiting(position, self.times.estimate(position, free, room))
         if waiting != candidate.told:
             candidate.told = waiting
             try:

@@ -120,7 +120,7 @@ def _answered_twice(begin: Any) -> Any:
     def begin_so(inbox: Any, mailbox: Any, adapter: str, work: Any, *args: Any, **more: Any) -> None:
         async def work_twice(batch: Sequence[StoredMessage]) -> None:
             await work(batch)
-            await work([replace(message, sent=()) for message in batch])
+            await work([replace(message, posted_ids=()) for message in batch])
 
         begin(inbox, mailbox, adapter, work_twice, *args, **more)
 
@@ -141,7 +141,7 @@ def _no_deduplication(put: Any) -> Any:
     async def put_any(store: Any, adapter: str, key: str, *args: Any, **more: Any) -> Any:
         message = await put(store, adapter, key, *args, **more)
         known = () if message else await store.unfinished(adapter)
-        return message or next((replace(each, sent=()) for each in known if each.key == key), None)
+        return message or next((replace(each, posted_ids=()) for each in known if each.key == key), None)
 
     return put_any
 
@@ -182,7 +182,7 @@ def _saved_short(save: Any) -> Any:
     return save_in_short
 
 
-@mutant("platform ids are not recorded", "storage.store:Store.record_sent", seen_by=["ids"])
+@mutant("platform ids are not recorded", "storage.store:Store.record_posted", seen_by=["ids"])
 def _not_recorded(_: Any) -> Any:
     async def record_nothing(*_: Any, **__: Any) -> None: ...
 
@@ -199,7 +199,7 @@ def _not_looked_for(replaced: Any) -> Any:
     """With either of the two the service finds its messages again."""
 
     async def unfinished_unsent(*args: Any, **more: Any) -> Any:
-        return [replace(message, sent=()) for message in await replaced(*args, **more)]
+        return [replace(message, posted_ids=()) for message in await replaced(*args, **more)]
 
     async def sweep_nothing(*_: Any, **__: Any) -> None: ...
 

@@ -129,9 +129,9 @@ async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_s
     tried: list[tuple[str, tuple[str, ...]]] = []
 
     async def work(messages: Sequence[StoredMessage]) -> None:
-        tried.append((messages[0].payload, messages[0].sent))
+        tried.append((messages[0].payload, messages[0].posted_ids))
         if len(tried) == 1:
-            await mailbox.record_sent(messages[0].id, ["posted"])
+            await mailbox.record_posted(messages[0].id, ["posted"])
             raise OSError("disk full")
 
     inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0,))
@@ -401,13 +401,13 @@ async def test_a_withdrawn_message_is_given_up_and_worked_on_once_more_to_clear_
     async def work(messages: Sequence[StoredMessage]) -> None:
         if not messages[0].withdrawn:
             await gate.wait()
-        done.append((messages[0].key, messages[0].withdrawn, messages[0].sent))
+        done.append((messages[0].key, messages[0].withdrawn, messages[0].posted_ids))
 
     inbox = Inbox(mailbox, "slack", work)
     for key in ("k1", "k2"):
         await inbox.receive(key, "c", key)
     await asyncio.sleep(0.01)
-    await mailbox.record_sent(0, ["m1"])
+    await mailbox.record_posted(0, ["m1"])
     assert inbox.withdraw("k1" if begun else "k2")
     assert not inbox.withdraw("k3")
     await asyncio.sleep(0.01)

@@ -42,7 +42,7 @@ async def fill(store: Store) -> None:
     for key in ("waits", "done", "held"):
         message = await store.put("telegram", key, "telegram:8:0", '{"text": "é\\u0000"}', "album")
         assert message is not None
-        await store.record_sent(message.id, ["100", "101"])
+        await store.record_posted(message.id, ["100", "101"])
         if key == "held":
             await store.meet("9", message)
         if key != "waits":

@@ -37,7 +37,7 @@ async def ask(store: Store, person: str, conversation_id: str, text: str, *image
         turn = (await store.load(conversation_id)).turns[-1]
     answer = Answer(f"{turn.text} is answered", Ending.DONE)
     await store.save(conversation_id, replace(turn, answer=answer), key, replaces or None, person)
-    await store.record_sent(message.id, [f"sent for {key}"])
+    await store.record_posted(message.id, [f"sent for {key}"])
     await store.finish([message.id])
     return key
 

@@ -19,7 +19,7 @@ async def answered(store: Store, key: str = "k", words: str = "One") -> StoredMe
     assert message is not None
     turn = Turn(words, (Picture(1, image()),), Answer("It is red.", Ending.DONE))
     await store.save("c", turn, key)
-    await store.record_sent(message.id, ["m1", "m2"])
+    await store.record_posted(message.id, ["m1", "m2"])
     await store.finish([message.id])
     return message
 
@@ -30,7 +30,7 @@ async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_
     await answered(store)
     await store.save("c", Turn("Later", (), Answer("Yes.", Ending.DONE)), "later")
     reopened = await store.reopen("k", "new", FIRST)
-    assert reopened is not None and (reopened.sent, reopened.payload) == (("m1", "m2"), "new")
+    assert reopened is not None and (reopened.posted_ids, reopened.payload) == (("m1", "m2"), "new")
     assert [each.key for each in await store.unfinished("chat")] == ["k"]
     left = await store.outline("c")
     assert [turn.text for turn in left.turns] == ["Later"]
@@ -63,10 +63,10 @@ async def test_words_that_were_answered_and_a_forgotten_or_unknown_message_are_n
 async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store: Store) -> None:
     album = [await store.put("chat", key, "c", key, "album", f"0:{key}") for key in ("k1", "k2")]
     assert album[0] is not None and album[1] is not None
-    await store.record_sent(album[0].id, ["m1"])
+    await store.record_posted(album[0].id, ["m1"])
     await store.finish([message.id for message in album if message is not None])
     reopened = await store.reopen("k2", "new", FIRST)
-    assert reopened is not None and (reopened.key, reopened.sent) == ("k1", ("m1",))
+    assert reopened is not None and (reopened.key, reopened.posted_ids) == ("k1", ("m1",))
 
 
 async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Store) -> None:

@@ -58,12 +58,12 @@ async def test_under_a_lost_lease_nothing_is_written(store: Store) -> None:
     assert message is not None and fence is not None
     held = Lease("t:1", "a", fence, uptime() + 60)
     lease.set_current(held)
-    await store.record_sent(message.id, ["1"])
+    await store.record_posted(message.id, ["1"])
     for lost in (replace(held, fence=fence - 1), replace(held, owner="b"), replace(held, name="t:2")):
         lease.set_current(lost)
         for write in (
             store.finish([message.id]),
-            store.record_sent(message.id, ["2"]),
+            store.record_posted(message.id, ["2"]),
             store.save("t:1", ANSWERED, message.key),
             store.add_pictures("t:1", [image("dog")]),
             store.forget("t:1"),
@@ -71,7 +71,7 @@ async def test_under_a_lost_lease_nothing_is_written(store: Store) -> None:
         ):
             with pytest.raises(LeaseLost):
                 await write
-    assert [it.sent for it in await store.unfinished("t")] == [("1",)]
+    assert [it.posted_ids for it in await store.unfinished("t")] == [("1",)]
     assert await store.answered(message.key) is None
     lease.set_current(held)
     await store.finish([message.id])

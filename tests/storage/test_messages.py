@@ -37,11 +37,11 @@ async def test_a_message_is_rewritten_until_it_is_finished(store: Store) -> None
 
 async def test_unfinished_messages_come_oldest_first_with_what_was_sent(store: Store) -> None:
     first, second, third = [await put(store, key) for key in ("u3", "u1", "u2")]
-    await store.record_sent(first.id, ["100"])
-    await store.record_sent(first.id, ["100", "101"])
+    await store.record_posted(first.id, ["100"])
+    await store.record_posted(first.id, ["100", "101"])
     await store.finish([second.id])
     found = await store.unfinished("telegram")
-    assert [(message.key, message.sent) for message in found] == [("u3", ("100", "101")), ("u2", ())]
+    assert [(message.key, message.posted_ids) for message in found] == [("u3", ("100", "101")), ("u2", ())]
     assert third in found
     assert await store.unfinished("slack") == []
 
@@ -56,7 +56,7 @@ async def test_a_finished_message_keeps_only_its_key(store: Store, path: Path) -
 
 async def test_what_was_said_after_the_order_to_forget_stays_to_be_answered(store: Store) -> None:
     before, order, after = [await put(store, key) for key in ("u1", "u2", "u3")]
-    await store.record_sent(before.id, ["100"])
+    await store.record_posted(before.id, ["100"])
     assert await store.forget("t:1", order.key) == ("100",)
     assert [message.key for message in await store.unfinished("telegram")] == ["u2", "u3"]
     assert after.payload == "payload of u3"
@@ -75,24 +75,24 @@ async def test_a_conversation_does_not_expire_while_a_question_waits_in_it(store
 
 async def test_the_turn_of_a_sent_message_is_found_by_the_platforms_id(store: Store) -> None:
     message, elsewhere = await put(store, "u1"), await put(store, "u2", "t:2")
-    await store.record_sent(message.id, ["100", "101"])
-    await store.record_sent(elsewhere.id, ["100"])
+    await store.record_posted(message.id, ["100", "101"])
+    await store.record_posted(elsewhere.id, ["100"])
     await store.finish([message.id])
     turn = await ask(store, "t:1", "?", image("cat"), key="u1")
     other = await ask(store, "t:2", "?", key="u2")
-    assert await store.turn_of_sent("telegram", "101") == outlined(turn)
-    assert await store.turn_of_sent("telegram", "100", "t:1") == outlined(turn)
-    assert await store.turn_of_sent("telegram", "100", "t:2") == outlined(other)
-    assert await store.turn_of_sent("telegram", "999") is None
-    assert await store.turn_of_sent("slack", "101") is None
+    assert await store.turn_of_posted("telegram", "101") == outlined(turn)
+    assert await store.turn_of_posted("telegram", "100", "t:1") == outlined(turn)
+    assert await store.turn_of_posted("telegram", "100", "t:2") == outlined(other)
+    assert await store.turn_of_posted("telegram", "999") is None
+    assert await store.turn_of_posted("slack", "101") is None
 
 
 async def test_an_answer_is_rated_by_the_platforms_id_of_its_message(store: Store) -> None:
     message = await put(store, "u1")
-    await store.record_sent(message.id, ["100", "101"])
+    await store.record_posted(message.id, ["100", "101"])
     turn = await ask(store, "t:1", "?", key="u1")
-    assert await store.rate_sent("telegram", "101", 1)
-    assert not await store.rate_sent("telegram", "999", 1)
+    assert await store.rate_posted("telegram", "101", 1)
+    assert not await store.rate_posted("telegram", "999", 1)
     assert await store.rated() == [replace(turn, rating=1)]
 
 
@@ -100,7 +100,7 @@ async def test_a_message_that_is_gone_can_be_answered_all_the_same(store: Store,
     message = await put(store, "u1")
     machine.passes(31 * DAY_SECONDS)
     await store.expiry.expire_now(unanswered=True)
-    await store.record_sent(message.id, ["100"])
+    await store.record_posted(message.id, ["100"])
     await store.finish([message.id])
     assert await store.put("telegram", "u1", "t:1", "again") is not None
 

@@ -33,12 +33,12 @@ async def test_what_a_stranger_asked_is_kept_when_finished_and_released_once(sto
     first, second = await asked(store, "k1"), await asked(store, "k2")
     assert await store.meet("8", first) == AccessRequest(held=True, due=True)
     assert await store.meet("8", second) == AccessRequest(held=True, due=False)
-    await store.record_sent(first.id, ["8:2"])
+    await store.record_posted(first.id, ["8:2"])
     await store.finish([first.id, second.id])
     assert await store.unfinished("telegram") == []
     done, held = await store.decide("telegram", "8", Standing.ALLOWED)
     assert done and [message.key for message in held] == ["k1", "k2"]
-    assert [replace(message, sent=()) for message in await store.unfinished("telegram")] == list(held)
+    assert [replace(message, posted_ids=()) for message in await store.unfinished("telegram")] == list(held)
     assert (await store.decide("telegram", "8", Standing.ALLOWED))[1] == []
 
 

@@ -88,8 +88,8 @@ async def test_a_group_goes_on_without_somebody(url: str) -> None:
     assert summary.title == "?"
     assert {message.key for message in await store.unfinished("telegram")} == {f"waits {BOB}", f"new {BOB}"}
     assert await store.known_files(GROUP) == set()
-    assert await store.is_sent("telegram", f"sent for {GROUP} only mine")
-    assert not await store.is_sent("telegram", f"sent for {GROUP} in the group")
+    assert await store.is_posted("telegram", f"sent for {GROUP} only mine")
+    assert not await store.is_posted("telegram", f"sent for {GROUP} in the group")
     await store.close()
 
 

@@ -64,11 +64,11 @@ async def test_messages_live_as_on_sqlite(store: Store, server: str) -> None:
     message = await store.put("telegram", "u1", "t:1", "payload", "album")
     assert message is not None
     assert await store.put("telegram", "u1", "t:1", "again") is None
-    await store.record_sent(message.id, ["100", "101"])
+    await store.record_posted(message.id, ["100", "101"])
     [unfinished] = await store.unfinished("telegram")
-    assert (unfinished.payload, unfinished.sent) == ("payload", ("100", "101"))
+    assert (unfinished.payload, unfinished.posted_ids) == ("payload", ("100", "101"))
     turn = await ask(store, "t:1", "?", DOG, key="u1")
-    assert await store.turn_of_sent("telegram", "101", "t:1") == outlined(turn)
+    assert await store.turn_of_posted("telegram", "101", "t:1") == outlined(turn)
     await store.finish([message.id])
     assert await store.unfinished("telegram") == []
     machine = Machine()

@@ -53,8 +53,8 @@ class TokenGuesses:
 
         def change(counts: Counts, now: float) -> None:
             tries = _recent(counts, now)
-            own = [place for place, (other, _) in enumerate(tries) if other == pseudonym(address)]
-            counts["tries"] = [it for place, it in enumerate(tries) if place not in own[-1:]]
+            own = [index for index, (other, _) in enumerate(tries) if other == pseudonym(address)]
+            counts["tries"] = [it for index, it in enumerate(tries) if index not in own[-1:]]
 
         await self._change(change)
 

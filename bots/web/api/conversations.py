@@ -110,11 +110,11 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
         questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
     digest = await form_digest(form) if key else None
     region, pages = form.region.corners if form.region else (), () if form.files else form.pages
-    sent = WebMessage(
+    web_message = WebMessage(
         person, form.query, pictures=form.pictures, idempotency_key=key or "", digest=digest, region=region,
         alone=form.alone, pages=pages, document=form.document,
     )  # fmt: skip
-    broadcast = await receiver.resume(conversation_id, sent) if key else None
+    broadcast = await receiver.resume(conversation_id, web_message) if key else None
     if broadcast is None:
         await receiver.assistant.check_question(person)
         if pages:
@@ -123,7 +123,7 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
         opened = await open_files(request, form, limits, receiver.assistant)
         if form.settings:
             await receiver.store.change_settings(conversation_id, form.settings)
-        broadcast = await receiver.take(conversation_id, sent, opened.images, opened.notes, opened.documents)
+        broadcast = await receiver.take(conversation_id, web_message, opened.images, opened.notes, opened.documents)
     return broadcast, questions
 
 

@@ -26,14 +26,16 @@ async def original(
 ) -> Response:
     """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees."""
     image_id, size = await receiver.picture(conversation_id, number)
-    sent = await receiver.store.original(image_id)
-    ending = "png" if sent is None else next((end for mark, end in KINDS.items() if sent.startswith(mark)), "bin")
+    original = await receiver.store.original(image_id)
+    ending = (
+        "png" if original is None else next((end for mark, end in KINDS.items() if original.startswith(mark)), "bin")
+    )
     headers = {
         "Cache-Control": cache_control(image_id, of, "max-age=3600"),
         "Content-Disposition": f'attachment; filename="picture-{number}.{ending}"',
     }
     kind = TYPES.get(ending, UNKNOWN)
-    if sent is not None:
-        return Response(sent, media_type=kind, headers=headers)
+    if original is not None:
+        return Response(original, media_type=kind, headers=headers)
     headers["Content-Length"] = str(size)
     return StreamingResponse(receiver.store.picture_data(image_id), media_type=kind, headers=headers)

@@ -65,8 +65,8 @@ class Stream:
     def _told(self, events: Sequence[Event | File]) -> Iterator[bytes]:
         for event in events:
             match event:
-                case Waiting(place, seconds):
-                    yield _event("waiting", {"place": place, "seconds": seconds})
+                case Waiting(position, seconds):
+                    yield _event("waiting", {"place": position, "seconds": seconds})
                 case Looking(picture, of):
                     yield _event("looking", {"picture": picture, "of": of})
                 case BeganAgain(thought):

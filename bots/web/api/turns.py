@@ -120,7 +120,7 @@ async def small_print(
     number, turn = len(asked.turns), asked.turns[-1]
     request.state.question = turn.text
     numbers = tuple(picture.number for picture in turn.pictures)
-    sent = WebMessage(
+    web_message = WebMessage(
         person_of(request.scope),
         turn.text,
         AnswerAction.SMALL_PRINT,
@@ -128,7 +128,7 @@ async def small_print(
         idempotency_key=key or "",
         digest=digest_of(AnswerAction.SMALL_PRINT, [number]),
     )
-    return await answer_response(request, await receiver.take(asked.id, sent), questions_of(asked), stream, html)
+    return await answer_response(request, await receiver.take(asked.id, web_message), questions_of(asked), stream, html)
 
 
 @router.get("/versions", summary="Read all versions of a question and its answer")
@@ -153,7 +153,7 @@ async def edit(
     if not words:
         raise BadQuestion("Please ask a question: the field query is empty.")
     number = len(asked.turns)
-    sent = WebMessage(
+    web_message = WebMessage(
         person_of(request.scope),
         words,
         idempotency_key=key or "",
@@ -161,7 +161,7 @@ async def edit(
         turn=number,
     )
     questions = [*questions_of(asked)[:-1], words]
-    return await answer_response(request, await receiver.take(asked.id, sent), questions, stream, html)
+    return await answer_response(request, await receiver.take(asked.id, web_message), questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")

@@ -56,11 +56,11 @@ class Viewer:
             waiting=[views[picture.number] for picture in known.waiting if picture.number not in taken],
             asking=[
                 AskingView(
-                    key=it.sent.idempotency_key,
-                    text=it.sent.text,
-                    pictures=[views[number] for number in it.sent.pictures if number in views],
-                    again=not it.sent.text,
-                    turn=it.sent.turn or None,
+                    key=it.web_message.idempotency_key,
+                    text=it.web_message.text,
+                    pictures=[views[number] for number in it.web_message.pictures if number in views],
+                    again=not it.web_message.text,
+                    turn=it.web_message.turn or None,
                 )
                 for it in asking
             ],
@@ -158,7 +158,7 @@ class Viewer:
 
 def pictures_of(asking: Sequence[Broadcast]) -> set[int]:
     """Return the numbers of the pictures that these questions are about."""
-    return {number for it in asking for number in it.sent.pictures}
+    return {number for it in asking for number in it.web_message.pictures}
 
 
 def drawing_of(answer: Answer) -> str:

@@ -45,8 +45,8 @@ export function prose(html) {
 export function arrange(list, nodes) {
   const wanted = new Set(nodes);
   for (const node of [...list.children]) if (!wanted.has(node)) node.remove();
-  for (const [place, node] of nodes.entries()) {
-    if (list.children[place] !== node) list.insertBefore(node, list.children[place] ?? null);
+  for (const [index, node] of nodes.entries()) {
+    if (list.children[index] !== node) list.insertBefore(node, list.children[index] ?? null);
   }
 }
 

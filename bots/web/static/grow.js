@@ -2,7 +2,7 @@
 
 export function grow(shown, fresh) {
   const known = [...shown.childNodes];
-  for (const [place, node] of [...fresh.childNodes].entries()) follow(shown, known[place], node);
+  for (const [index, node] of [...fresh.childNodes].entries()) follow(shown, known[index], node);
   for (const node of known.slice(fresh.childNodes.length)) node.remove();
 }
 

@@ -149,10 +149,10 @@ export class Pages {
   // One stop for the Tab key; arrows go on from there. Enter would send the question.
   #key(event) {
     const { key, target } = event;
-    const place = this.boxes.indexOf(target);
-    if (place < 0) return;
+    const index = this.boxes.indexOf(target);
+    if (index < 0) return;
     if (key === "Enter") target.click();
-    else if (key in STEPS) this.boxes[Math.min(Math.max(place + STEPS[key], 0), this.boxes.length - 1)].focus();
+    else if (key in STEPS) this.boxes[Math.min(Math.max(index + STEPS[key], 0), this.boxes.length - 1)].focus();
     else return;
     event.preventDefault();
   }

@@ -68,12 +68,12 @@ export class Thread {
   show(known) {
     const left = [...this.turns];
     const onlyHere = (turns) => turns.filter((turn) => turn.unkept || (turn.failed && !turn.number));
-    const triedAgain = (turn, place) => turn.answer?.ending === "failed" && known.slice(place + 1).some(({ text }) => text === turn.text);
-    this.turns = known.filter((turn, place) => !triedAgain(turn, place)).flatMap((turn) => {
-      const place = left.findIndex((shown) => shown.is(turn));
+    const triedAgain = (turn, index) => turn.answer?.ending === "failed" && known.slice(index + 1).some(({ text }) => text === turn.text);
+    this.turns = known.filter((turn, index) => !triedAgain(turn, index)).flatMap((turn) => {
+      const index = left.findIndex((shown) => shown.is(turn));
       // The server is about to delete it, and its answer is shown already.
-      if (place < 0 && left.some(({ unkept, text }) => unkept && text === turn.text)) return [];
-      const before = left.splice(0, place + 1);
+      if (index < 0 && left.some(({ unkept, text }) => unkept && text === turn.text)) return [];
+      const before = left.splice(0, index + 1);
       const shown = before.pop();
       return [...onlyHere(before), shown?.shows(turn) ? shown : new Turn(this.page, turn)];
     });

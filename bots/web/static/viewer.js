@@ -83,9 +83,9 @@ export class Viewer {
 
   #turn(by) {
     const { pictures } = this.page;
-    const place = pictures.findIndex(({ number }) => number === this.picture.number);
-    if (place < 0 || pictures.length < 2) return;
-    this.#draw(pictures[(place + by + pictures.length) % pictures.length]);
+    const index = pictures.findIndex(({ number }) => number === this.picture.number);
+    if (index < 0 || pictures.length < 2) return;
+    this.#draw(pictures[(index + by + pictures.length) % pictures.length]);
   }
 
   #select(selecting) {

@@ -161,7 +161,7 @@ def test_plain_words_are_understood_as_they_are_spelled_in_every_language(row: C
         command, rest = command_in(f"{written.capitalize()}.", SLACK)
         assert command == row.name
         assert rest == row.takes.example(SLACK, Translator(language)).lower()
-        if row.takes is not Takes.PLACE:  # a question may follow the place
+        if row.takes is not Takes.REGION:  # a question may follow the place
             assert command_in(f"{written} of this, please", SLACK) == (None, f"{written} of this, please")
 
 

@@ -37,9 +37,9 @@ class Hiccup(Store):
         self._fail("remember_file")
         await super().remember_file(file, conversation_id, image_ids)
 
-    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None:
-        self._fail("record_sent")
-        await super().record_sent(message_id, sent)
+    async def record_posted(self, message_id: int, posted_ids: Sequence[str]) -> None:
+        self._fail("record_posted")
+        await super().record_posted(message_id, posted_ids)
 
 
 @pytest.mark.parametrize("copies", [2, 3])
@@ -123,7 +123,7 @@ async def test_what_a_dead_process_left_half_written_is_finished(
     written = await scene.store.put("slack", key, key, payload)
     assert written
     if written_down:
-        await scene.store.record_sent(written.id, [left])
+        await scene.store.record_posted(written.id, [left])
     async with scene.bot():
         answers = await scene.finished(asked)
     assert [(a["ts"], said(a)) for a in answers] == [(left, "Answer to 'what is it?' about [1] after 0 turns.")]
@@ -186,7 +186,7 @@ async def test_new_messages_keep_slacks_pace_in_a_channel(scene: Scene) -> None:
     assert times[-1] - times[0] > 1.5 * pace_s  # three pauses, where one message may be late by half of that
 
 
-@pytest.mark.parametrize("method", ["add_pictures", "remember_file", "record_sent"])
+@pytest.mark.parametrize("method", ["add_pictures", "remember_file", "record_posted"])
 async def test_a_memory_that_fails_once_loses_no_picture_and_leaves_no_second_message(
     scene: Scene, tmp_path: Path, method: str
 ) -> None:

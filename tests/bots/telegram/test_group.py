@@ -78,7 +78,7 @@ async def events(network: Network, seconds: float, ended: list[float]) -> Told:
 async def answer(network: Network, rate_limit: RateLimit, chat_id: int, topic: int, seconds: float) -> None:
     place, posted, ended = Place(chat_id, topic, 1), list[float](), list[float]()
 
-    async def record(sent: Sequence[str]) -> None:
+    async def record(posted_ids: Sequence[str]) -> None:
         posted.append(asyncio.get_running_loop().time())
         await asyncio.sleep(0.003)
 

@@ -194,7 +194,7 @@ async def test_waiting_tells_the_place_in_line(start: Start) -> None:
         await read(engine, ask("Measure.", make_image(9, 256, 256)), GREEDY)
         asked = [ask(f"Question {n}", make_image(n, 256, 256)) for n in range(3)]
         outcomes = await asyncio.gather(*[read(engine, question, GREEDY) for question in asked])
-    places = [[event.place for event in events if isinstance(event, Waiting)] for _, events in outcomes]
+    places = [[event.position for event in events if isinstance(event, Waiting)] for _, events in outcomes]
     seconds = [event.seconds for _, events in outcomes for event in events if isinstance(event, Waiting)]
     assert max(map(len, places)) >= 1
     assert all(line == sorted(line, reverse=True) for line in places)

@@ -135,8 +135,8 @@ async def test_questions_stand_in_line_are_told_their_place_and_too_many_refused
         first.cancel()
         answers = await asyncio.gather(*later)
     assert all(answer.text for answer in answers)
-    assert next(event.place for event in heard[1] if isinstance(event, Waiting)) == 1
-    assert [event.place for event in heard[2] if isinstance(event, Waiting)] == [2, 1]
+    assert next(event.position for event in heard[1] if isinstance(event, Waiting)) == 1
+    assert [event.position for event in heard[2] if isinstance(event, Waiting)] == [2, 1]
 
 
 async def test_who_leaves_frees_the_model_for_the_next(start: Start, endless: Sampling) -> None:

@@ -118,8 +118,8 @@ async def test_who_came_first_is_next_and_hears_the_place() -> None:
         work_context.set_current(name, arrived)
 
         def tell(event: Event) -> None:
-            if isinstance(event, Waiting) and places[name][-1:] != [event.place]:
-                places[name].append(event.place)
+            if isinstance(event, Waiting) and places[name][-1:] != [event.position]:
+                places[name].append(event.position)
 
         await engine.answer(asked(name), Sampling(), tell)
 
