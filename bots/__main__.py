@@ -14,7 +14,7 @@ import typer
 from bots.cli.database_commands import database_cli
 from bots.cli.model_commands import model_cli, selftest_cli
 from bots.cli.person_commands import person_cli
-from bots.cli.runner import ConfigOption, ending, fail, finish, leave, load_settings
+from bots.cli.runner import ConfigOption, exit_on_error, fail, leave, load_settings, run_command
 from core.errors import OperatorError
 from core.version import VERSION
 
@@ -48,7 +48,7 @@ def run(config: ConfigOption = None) -> None:
     from bots.service import Terminated, serve
 
     try:
-        finish(lambda: serve(load_settings(config)))
+        run_command(lambda: serve(load_settings(config)))
     except Terminated:
         leave(0)
 
@@ -86,7 +86,7 @@ def ask(
     from bots.cli.answer_output import AnswerOutput
     from bots.cli.ask import Answerer, converse
     from bots.cli.ask_files import read_words
-    from bots.cli.ask_here import answer_here
+    from bots.cli.ask_local import answer_locally
     from bots.cli.ask_service import answer_by_service
     from bots.cli.ask_settings import settings_of_options
     from core.pictures.images import ImagesConfig
@@ -98,7 +98,7 @@ def ask(
         files, query = read_words(pictures, chat, settings.images if settings else ImagesConfig())
         goes_on = chat or not query
         if settings:
-            answering: AbstractAsyncContextManager[Answerer] = answer_here(
+            answering: AbstractAsyncContextManager[Answerer] = answer_locally(
                 settings, files, query, console, goes_on, wanted
             )
         else:
@@ -106,7 +106,7 @@ def ask(
         async with answering as answerer:
             await converse(answerer, output, console, query, goes_on)
 
-    finish(work)
+    run_command(work)
 
 
 @cli.command()
@@ -127,7 +127,7 @@ def doctor(config: ConfigOption = None) -> None:
             console.print(f"{finding.level:5} {finding.what:10}", style=colours[finding.level], end="")
             console.print(finding.text, markup=False)
 
-    finish(work)
+    run_command(work)
     if Level.WRONG in levels:
         sys.exit(1)
 
@@ -137,7 +137,7 @@ def health(config: ConfigOption = None) -> None:
     """Ask the running service whether it is alive, at the port from the config. Exit status 1 if it is not."""
     import httpx
 
-    with ending():
+    with exit_on_error():
         settings = load_settings(config)
         if settings.web is None:
             raise OperatorError("The config has no table [bots.web], so there is no port to ask.")

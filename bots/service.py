@@ -174,14 +174,14 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
                 store.computed = engine
                 store.make_room_with(make_room)
                 assistant = Assistant(engine, store, settings.assistant, settings.quota, leases)
-                guests = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
+                extra_routes = Router(redirect_slashes=False) if "bots.web" in settings.adapters else None
                 yield Services(
                     assistant,
                     store,
                     settings.images,
                     engine.figures,
                     engine.check,
-                    guests,
+                    extra_routes,
                     engine.ended,
                     model=describe(settings.engine.model),
                     leases=leases,

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from core import asker
+from core import work_context
 from core.answer import Answer, Ending
 from core.durations import Stopwatch
 from core.errors import BotError, StoreDown

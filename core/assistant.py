@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from core import asker
+from core import work_context
 from core.answer import Answer, Ending
 from core.answer_log import AnswerLog
 from core.conversation import MOST_PICTURES, Conversation, Question, Turn

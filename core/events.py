@@ -8,18 +8,18 @@ from core.conversation import Conversation
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """The question is in the queue. `place` 1 is next; `seconds` until the first piece, if speeds are known."""
+    """The question is in the queue. `position` 1 is next; `seconds` until the first piece, if speeds are known."""
 
-    place: int
+    position: int
     seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Looking:
-    """The vision encoder works on the `picture`-th of `of` new pictures."""
+    """The vision encoder works on the `picture`-th of `total` new pictures."""
 
     picture: int
-    of: int
+    total: int
 
 
 @dataclass(frozen=True, slots=True)

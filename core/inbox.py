@@ -52,7 +52,7 @@ class Inbox:
     """One adapter's messages.
 
     `handler` gets one message, or all of one album. When it raises, it is called again, and at last the messages are
-    kept for the next start. `clears` tells by a payload whether the message deletes its conversation, and may raise
+    kept for the next start. `forgets` tells by a payload whether the message is a command to forget, and may raise
     `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
     own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
     `released` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere,
@@ -67,7 +67,7 @@ class Inbox:
         gathering: Callable[[str], Gathering] = lambda group: Gathering(),
         gather_limit_s: float = 10.0,
         pauses_s: Sequence[float] = PAUSES_SECONDS,  # not empty
-        clears: Callable[[str], Awaitable[bool]] | None = None,
+        forgets: Callable[[str], Awaitable[bool]] | None = None,
         leases: Leases = SingleReplica(),
         released: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
         stops: Callable[[StoredMessage], object] = lambda message: None,
@@ -79,7 +79,7 @@ class Inbox:
         self._gathering = gathering
         self._gather_limit_s = gather_limit_s
         self._pauses_s = pauses_s
-        self._clears = clears
+        self._forgets = forgets
         self._leases = leases
         self._released = released
         self._stops = stops
@@ -93,25 +93,25 @@ class Inbox:
     async def resume(self) -> int:
         """Take up what the last run did not finish. Call this before any message is received."""
         messages = await self.mailbox.unfinished(self._adapter)
-        clearing = [await self._resumes_clearing(message) for message in messages]
-        for message, clears in zip(messages, clearing, strict=True):
-            self._enqueue(replace(message, resumed=True), clears)
+        forgetting = [await self._resumes_forget(message) for message in messages]
+        for message, forgets in zip(messages, forgetting, strict=True):
+            self._enqueue(replace(message, resumed=True), forgets)
         return len(messages)
 
     async def receive(
         self, key: str, conversation_id: str, payload: str, group: str | None = None, digest: str | None = None
     ) -> bool:
         """Store a message, and return once it is on disk. Return False if it had been received before."""
-        clears = await self._is_clearing(payload)  # before `put`, because a stored message must always be taken up
+        forgets = await self._is_forget(payload)  # before `put`, because a stored message must always be taken up
         message = await self.mailbox.put(self._adapter, key, conversation_id, payload, group, digest)
         if message is None:
             return False
-        self._enqueue(message, clears)
+        self._enqueue(message, forgets)
         return True
 
     def take_up(self, message: StoredMessage) -> None:
         """Process a message that is already on disk, or on none."""
-        self._enqueue(message, clears=False)
+        self._enqueue(message, forgets=False)
 
     def take_up_again(self, message: StoredMessage) -> None:
         """Process a finished message that was reopened in the database, like after a restart.
@@ -120,7 +120,7 @@ class Inbox:
         """
         lane = self._lanes.get(message.conversation_id)
         if lane is None or not lane.start_again(message.key):
-            self._enqueue(replace(message, resumed=True), clears=False)
+            self._enqueue(replace(message, resumed=True), forgets=False)
 
     def waiting(self, conversation_id: str) -> int:
         """Return how many messages of a conversation are unfinished, including the one being worked on."""
@@ -169,32 +169,32 @@ class Inbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _is_clearing(self, payload: str) -> bool:
-        return self._clears is not None and await self._clears(payload)
+    async def _is_forget(self, payload: str) -> bool:
+        return self._forgets is not None and await self._forgets(payload)
 
-    async def _resumes_clearing(self, message: StoredMessage) -> bool:
-        """Return whether a stored message clears its conversation. A damaged message must not stop the others."""
+    async def _resumes_forget(self, message: StoredMessage) -> bool:
+        """Return whether a stored message is a command to forget. A damaged message must not stop the others."""
         try:
-            return await self._is_clearing(message.payload)
+            return await self._is_forget(message.payload)
         except StoreDown:
             raise
         except Exception as error:
             log.error("message %s cannot be read: %s", message.key, trace.without_words(error))
             return False
 
-    def _enqueue(self, message: StoredMessage, clears: bool) -> None:
+    def _enqueue(self, message: StoredMessage, forgets: bool) -> None:
         if self._closed:
             return
         self._kept.discard(message.id)
         before = self._lanes.get(message.conversation_id)
-        if before is not None and not clears:
+        if before is not None and not forgets:
             # With replicas it may have been found in the database a moment ago; a reopened one is found there later.
             if not (self._leases.shared and before.has(message)):
                 before.messages.append(message)
                 before.stale = self._leases.shared  # an earlier one may have reached another replica a moment ago
             return
         after = before.give_up() if before else set()
-        self._begin(message.conversation_id, Lane(deque([message]), after, first=message.id if clears else 0))
+        self._begin(message.conversation_id, Lane(deque([message]), after, forget_id=message.id if forgets else 0))
 
     def _begin(self, conversation_id: str, lane: Lane) -> None:
         lane.stale = self._leases.shared
@@ -231,7 +231,7 @@ class Inbox:
         lane.settle()
 
     def _notice(self, found: Sequence[OpenMessage]) -> None:
-        """Take up messages that other replicas stored or left. An order to clear the conversation does not wait."""
+        """Take up messages that other replicas stored or left. A command to forget the conversation does not wait."""
         unfinished: dict[str, list[OpenMessage]] = defaultdict(list)
         for message in found:
             if message.id not in self._kept:
@@ -264,11 +264,11 @@ class Inbox:
                 self._stops(message)
 
     async def _read_again(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:
-        """Clear a conversation if a new message says so. Take over the newer words of those that wait here."""
+        """Forget a conversation if a new message says so. Take over the newer words of those that wait here."""
         with suppress(StoreDown):
             for message in await self.mailbox.unfinished_in(self._adapter, conversation_id):
-                if message.id in new and await self._resumes_clearing(message):
-                    self._enqueue(replace(message, resumed=True), clears=True)
+                if message.id in new and await self._resumes_forget(message):
+                    self._enqueue(replace(message, resumed=True), forgets=True)
                 elif lane.is_older(message):
                     lane.start_again(message.key, payload=message.payload, digest=message.digest)
 
@@ -280,8 +280,8 @@ class Inbox:
         before = {message.id for message in lane.messages}
         stored = await self.mailbox.unfinished_in(self._adapter, conversation_id)
         for message in stored:
-            if message.id not in before | self._kept and await self._resumes_clearing(message):
-                lane.first = max(lane.first, message.id)
+            if message.id not in before | self._kept and await self._resumes_forget(message):
+                lane.forget_id = max(lane.forget_id, message.id)
         lane.merge([message for message in stored if message.id not in self._kept - before], before)
 
     async def _finish(self, batch: Sequence[StoredMessage], lane: Lane) -> None:

@@ -25,7 +25,7 @@ class Lane:
     stale: bool = False  # other replicas may have stored or finished messages
     noticed: set[int] = field(default_factory=set)  # ids of such messages
     settled: asyncio.Event = field(default_factory=asyncio.Event)  # the work on the first messages is over, or failed
-    first: int = 0  # id of the message that cleared the conversation; earlier ones are dropped
+    forget_id: int = 0  # of the command to forget the conversation; earlier messages are dropped
 
     def has(self, message: StoredMessage) -> bool:
         return any(message.key == known.key for known in self.messages)
@@ -79,7 +79,7 @@ class Lane:
             if not message.id or message.id in found or message.id not in known
         ]
         here += [replace(message, resumed=True) for message in found.values()]
-        merged = [message for message in here if not message.id or message.id >= self.first]
+        merged = [message for message in here if not message.id or message.id >= self.forget_id]
         self.messages = deque(sorted(merged, key=lambda message: message.id or math.inf))
 
     @property

@@ -64,7 +64,7 @@ class Region:
 class Part:
     """Where a picture was cut out: the number of the other picture of its conversation, and the part of that."""
 
-    of: int
+    parent: int
     region: Region
 
 

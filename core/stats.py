@@ -5,7 +5,7 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from core import asker
+from core import work_context
 from core.answer import Answer, Ending, Figures
 from core.durations import Histogram
 

@@ -10,8 +10,8 @@ from typing import NamedTuple, Protocol
 class StoredMessage:
     """A message from a person. `key` is unique among all adapters; `group` ties an album together.
 
-    `sent` are the platform's ids of the messages that already carry its answer, in order. After a restart these are
-    edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
+    `posted_ids` are the platform's ids of the messages that already carry its answer, in order. After a restart these
+    are edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
     earlier run received, `withdrawn` for those that no one wants answered any more. A message that is on no disk,
     because its sender waits for it, has the `id` 0.
     """
@@ -22,7 +22,7 @@ class StoredMessage:
     conversation_id: str
     payload: str
     group: str | None = None
-    sent: tuple[str, ...] = ()
+    posted_ids: tuple[str, ...] = ()
     digest: str | None = None
     arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
     resumed: bool = field(default=False, compare=False)
@@ -52,7 +52,7 @@ class Mailbox(Protocol):
         """Return a conversation's unfinished messages, oldest first."""
         ...
 
-    async def record_sent(self, message_id: int, sent: Sequence[str]) -> None: ...
+    async def record_posted(self, message_id: int, posted_ids: Sequence[str]) -> None: ...
 
     async def rewrite(self, message_id: int, payload: str, digest: str | None = None) -> None:
         """Replace the payload of an unfinished message, and the digest of it."""

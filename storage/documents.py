@@ -21,7 +21,7 @@ async def keep(connection: AsyncConnection, conversation_id: str, person: str, d
         return
     both = {"conversation_id": conversation_id, "image_ids": list(document.image_ids)}
     file = both | {"person": pseudonym(person), "data": document.data}
-    pages = both | {"pages": list(document.pages), "page_count": document.of, "digest": document.digest}
+    pages = both | {"pages": list(document.pages), "page_count": document.page_count, "digest": document.digest}
     await connection.execute(insert(documents).values(file))
     await connection.execute(insert(document_pages).values(pages))
 

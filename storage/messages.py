@@ -156,15 +156,15 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
     where = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = await connection.execute(select(messages.c.key, messages.c.id).where(*where).order_by(messages.c.id))
     found = {row.key: row.id for row in rows}
-    order = found.pop(key, None) if key else None
-    if order:
-        found = {other: dropped for other, dropped in found.items() if dropped < order}
-    posted_ids = await _posted_ids(connection, order) if order else ()
-    if order:
+    command_id = found.pop(key, None) if key else None
+    if command_id:
+        found = {other: dropped for other, dropped in found.items() if dropped < command_id}
+    posted_ids = await _posted_ids(connection, command_id) if command_id else ()
+    if command_id:
         for dropped in found.values():
             posted_ids += await _posted_ids(connection, dropped)
             await record_posted(connection, dropped, ())
-        await record_posted(connection, order, posted_ids)
+        await record_posted(connection, command_id, posted_ids)
     await finish(connection, now, list(found.values()))
     await close_edits(connection, conversation_id)
     held = messages.c.conversation_id == conversation_id, messages.c.held_for.is_not(None)

@@ -311,7 +311,7 @@ async def _set_waiting(connection: AsyncConnection, picture_ids: Collection[int]
 
 async def _insert(connection: AsyncConnection, conversation_id: str, chapter: int, picture: Picture) -> int:
     values: dict[str, Any] = {"conversation_id": conversation_id, "chapter": chapter}
-    part = picture.part and [picture.part.of, *picture.part.region.corners]
+    part = picture.part and [picture.part.parent, *picture.part.region.corners]
     values |= {"number": picture.number, "image_id": picture.image.id, "part": part}
     picture_id: int = (await connection.execute(insert(pictures).values(values).returning(pictures.c.id))).scalar_one()
     return picture_id

@@ -38,7 +38,7 @@ LAYERS = {  # folder -> our other modules that it may import
     },
     "core/remote/": {
         "core.answer",
-        "core.asker",
+        "core.work_context",
         "core.bounded_dict",
         "core.conversation",
         "core.engine.config",

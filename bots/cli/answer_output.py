@@ -46,8 +46,8 @@ class AnswerStream:
         match event:
             case Waiting():
                 self._status.update(self._translator.say("One moment …"))
-            case Looking(picture, of):
-                saying = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
+            case Looking(picture, total):
+                saying = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=total)
                 self._status.update(saying)
             case BeganAgain() if self._shows_pieces:
                 _print(f"\n{self._translator.say('The model was interrupted. I begin again …')}\n")

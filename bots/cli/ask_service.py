@@ -21,7 +21,7 @@ from core.answer import Answer, Ending, Figures
 from core.errors import BadImage, BotError, OperatorError
 from core.events import Piece, Tell, Waiting
 from core.image import Image
-from core.pictures.documents import open_document, turned_to
+from core.pictures.documents import document_for, open_document
 from core.pictures.file_types import is_pdf
 from core.pictures.images import ImagesConfig
 from core.settings import SHORT_ANSWER_TOKENS, ConversationSettings, Length, Sharpness
@@ -109,7 +109,7 @@ class ServiceAnswerer:
         except httpx.HTTPError:
             raise OperatorError("The connection to {url} broke off. Please ask again.", url=self._url) from None
         except (ValueError, KeyError, TypeError, AttributeError):
-            raise self._stranger() from None
+            raise self._not_our_service() from None
         if ending is None:
             raise OperatorError("The connection to {url} broke off. Please ask again.", url=self._url)
         return Answer(text, Ending.LENGTH if ending == "length" else Ending.DONE, figures)
@@ -128,7 +128,7 @@ class ServiceAnswerer:
         async for piece in reply.aiter_bytes():
             body += piece
             if len(body) > MOST_ERROR_BYTES:
-                return self._stranger()
+                return self._not_our_service()
         return self._told(json.loads(body))
 
     def _told(self, body: Any) -> BotError:
@@ -140,7 +140,7 @@ class ServiceAnswerer:
                 sentence = f"{self._files[index].name}: {sentence}"
         return BotError(sentence)
 
-    def _stranger(self) -> OperatorError:
+    def _not_our_service(self) -> OperatorError:
         return OperatorError("What answers at {url} is not this service: check --url.", url=self._url)
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli.runner import ConfigOption, finish, load_settings, report
+from bots.cli.runner import ConfigOption, load_settings, run_and_print, run_command
 
 database_cli = typer.Typer()
 
@@ -26,7 +26,7 @@ def export_feedback(
         path = await asyncio.to_thread(write, rated, folder)
         typer.echo(f"{len(rated)} rated answers are in {path}", err=True)
 
-    finish(work)
+    run_command(work)
 
 
 @database_cli.command()
@@ -43,7 +43,7 @@ def expire(
     async def work() -> None:
         typer.echo(await expire_old(load_settings(config), yes, unanswered), err=True)
 
-    finish(work)
+    run_command(work)
 
 
 @database_cli.command()
@@ -58,7 +58,7 @@ def backup(
     """
     from bots.cli.backup import back_up
 
-    report(lambda: back_up(load_settings(config), file))
+    run_and_print(lambda: back_up(load_settings(config), file))
 
 
 @database_cli.command()
@@ -74,7 +74,7 @@ def restore(
     """
     from bots.cli.backup import restore as read
 
-    report(lambda: read(load_settings(config), file))
+    run_and_print(lambda: read(load_settings(config), file))
 
 
 @database_cli.command()
@@ -92,4 +92,4 @@ def copy_database(
     """
     from bots.cli.backup import copy_database as copy
 
-    report(lambda: copy(source, target))
+    run_and_print(lambda: copy(source, target))

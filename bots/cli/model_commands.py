@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli.runner import ConfigOption, ending, finish, load_settings
+from bots.cli.runner import ConfigOption, exit_on_error, load_settings, run_command
 
 model_cli = typer.Typer(help="The model's files.", no_args_is_help=True)
 selftest_cli = typer.Typer()
@@ -45,15 +45,15 @@ def selftest(
     """
     from bots.cli.selftest import SelfTest, check_comparison
 
-    with ending():
+    with exit_on_error():
         settings = load_settings(config)
         if model:
             settings = replace(settings, engine=settings.engine.model_copy(update={"model": model}))
         test = SelfTest(settings, report)
         if against_reference:
             check_comparison(settings)
-    finish(test.ask)
-    with ending():
+    run_command(test.ask)
+    with exit_on_error():
         if against_reference:
             test.compare()
         test.write()
@@ -78,7 +78,7 @@ def fetch(
     """
     from bots.cli.fetch_model import fetch as download
 
-    with ending():  # without an event loop, which would hold the first Ctrl-C back until the download ends
+    with exit_on_error():  # without an event loop, which would hold the first Ctrl-C back until the download ends
         fetched = download(name, source.value, revision, proxy)
     typer.echo(f"{fetched}\nDoes it work here? python -m bots selftest --model {fetched.model}", err=True)
     if sys.stdin.isatty() and typer.confirm("Run this self-test now? It takes some minutes.", err=True):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from bots.cli.runner import ConfigOption, finish, load_settings, report
+from bots.cli.runner import ConfigOption, load_settings, run_and_print, run_command
 
 person_cli = typer.Typer(help="What is kept about one person, across their chats and groups.", no_args_is_help=True)
 
@@ -23,7 +23,7 @@ def list_person(ids: PersonIds, config: ConfigOption = None) -> None:
     async def work() -> None:
         typer.echo(await listed(load_settings(config), ids))
 
-    finish(work)
+    run_command(work)
 
 
 @person_cli.command("export")
@@ -35,7 +35,7 @@ def export_person(
     """Write all of it into a zip file: transcripts as Markdown and JSON, and pictures. Also while the service runs."""
     from bots.cli.person_export import export
 
-    report(lambda: export(load_settings(config), ids, file))
+    run_and_print(lambda: export(load_settings(config), ids, file))
 
 
 @person_cli.command("delete")
@@ -53,4 +53,4 @@ def delete_person(
 
     if not yes:
         typer.confirm(f"Delete all that is kept of {', '.join(ids)}?", abort=True, err=True)
-    report(lambda: delete(load_settings(config), ids))
+    run_and_print(lambda: delete(load_settings(config), ids))

@@ -30,25 +30,25 @@ def load_settings(config: Path | None) -> "Settings":
     return load(config)
 
 
-def finish(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+def run_command(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run a command whose files and memory no other user here may read: they contain people's words and pictures."""
     os.umask(0o077)
     confinement.hide()
-    with ending():
+    with exit_on_error():
         asyncio.run(work())
 
 
-def report(work: Callable[[], Coroutine[Any, Any, str]]) -> None:
-    """Run a command as `finish` does, and print the sentence that it returns."""
+def run_and_print(work: Callable[[], Coroutine[Any, Any, str]]) -> None:
+    """Run a command as `run_command` does, and print the sentence that it returns."""
 
     async def told() -> None:
         typer.echo(await work(), err=True)
 
-    finish(told)
+    run_command(told)
 
 
 @contextmanager
-def ending() -> Iterator[None]:
+def exit_on_error() -> Iterator[None]:
     """Turn a `BotError` into one sentence on stderr and exit status 2. Ctrl-C is not an error."""
     try:
         yield

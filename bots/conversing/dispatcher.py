@@ -22,7 +22,7 @@ from bots.conversing.reply import Record, Reply
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
-from core import asker, inbox
+from core import inbox, work_context
 from core.answer import Answer
 from core.i18n import Translator
 from core.person import AccessRequest, Standing
@@ -68,7 +68,7 @@ class Dispatcher:
             platform.name,
             handler,
             gathering=gathering,
-            clears=forgets,
+            forgets=forgets,
             leases=services.leases,
             released=released,
             stops=lambda message: self.stop(message.conversation_id, lambda running: running.id == message.id),
@@ -281,7 +281,7 @@ class Dispatcher:
         return (await self._services.store.settings(message.conversation_id)).keep
 
     async def _edited(self, message: StoredMessage, request: AnswerRequest) -> AnswerRequest:
-        """Return the request with what an edited message replaces, after taking back an answer to its old words."""
+        """Return the request with what an edited message replaces, after superseding an answer to its old words."""
         revision = Revision.read(message.digest)
         if revision is None or not revision.number:
             return request

@@ -27,8 +27,8 @@ class NoDocument(NotFound):
 class NoPage(NotFound):
     code = "no_page"
 
-    def __init__(self, of: int) -> None:
-        super().__init__("This document has {of} pages; please ask about one of them.", of=of)
+    def __init__(self, page_count: int) -> None:
+        super().__init__("This document has {of} pages; please ask about one of them.", of=page_count)
 
 
 class TooManyPages(TooLarge):
@@ -56,13 +56,13 @@ async def keep_document(
 
 async def document_to_keep(opened: Sequence[Document]) -> KeptDocument | None:
     """Return the last of these files that has several pages; without its data if it is too large to be kept."""
-    document = next((it for it in reversed(opened) if it.of > 1), None)
+    document = next((it for it in reversed(opened) if it.page_count > 1), None)
     if document is None:
         return None
     data = document.data or b""
     image_ids = tuple(image.id for image in document.images)
     digest = (await asyncio.to_thread(hashlib.sha256, data)).hexdigest()[:32]
-    return KeptDocument(data, image_ids, document.pages, document.of, digest)
+    return KeptDocument(data, image_ids, document.pages, document.page_count, digest)
 
 
 async def open_named_pages(
@@ -84,7 +84,9 @@ async def open_named_pages(
         if not missing:  # they were chosen ahead: nothing is read or drawn again
             await services.assistant.check_question(request.asker.person)
             kept = await _without(store, request, images, set(known.images.values()) - chosen)
-            return NamedPages(tuple(kept.values()), pages_left_out(request.pages, known.of, translator, kept=True))
+            return NamedPages(
+                tuple(kept.values()), pages_left_out(request.pages, known.page_count, translator, kept=True)
+            )
     document = await store.document(here)
     if document is None or (known is not None and known.digest != document.digest):
         return Turned(tuple(images))
@@ -112,8 +114,8 @@ async def check_pages(
     if outline is None:
         raise NoDocument
     check_page_count(pages, services.images.page_limit)
-    if max(pages, default=1) > outline.of:
-        raise NoPage(outline.of)
+    if max(pages, default=1) > outline.page_count:
+        raise NoPage(outline.page_count)
     return outline
 
 

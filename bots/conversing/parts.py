@@ -61,9 +61,9 @@ async def cut_out(pointed: Pointed, known: Conversation, store: Store, limits: I
     """
     pictures = {picture.number: picture for picture in known.pictures}
     picture, region = pictures.get(pointed.picture.number, pointed.picture), pointed.region
-    while picture.part is not None and picture.part.of in pictures:
+    while picture.part is not None and picture.part.parent in pictures:
         region = region.within(picture.part.region)
-        picture = pictures[picture.part.of]
+        picture = pictures[picture.part.parent]
     original = await store.original(picture.image.id)
     image = replace(picture.image, original=original)
     if original is None:

@@ -80,5 +80,5 @@ class AnswerRequest:
 
 
 def forgets(command: str | None, text: str, begun_by_another: bool) -> bool:
-    """Return whether an order to forget is carried out. What another person began needs a second word for it."""
+    """Return whether a command to forget is carried out. What another person began needs a second word for it."""
     return command == "forget" and (not begun_by_another or text.strip().lower() in EVERYTHING)

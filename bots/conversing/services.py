@@ -29,7 +29,7 @@ class Services:
     """The shared services. Each platform reports to `health`.
 
     `figures` returns the engine's current numbers, `check_model` raises why it cannot answer, and `model_ended` returns
-    when it never will again. `guests` holds routes that the web adapter carries for others; it is None without the web.
+    when it never will again. `extra_routes` holds routes that the web adapter carries for others, or None without it.
     `permissions` are those of each platform that was started, by its name. `leases` say what is left to other replicas.
     """
 
@@ -38,7 +38,7 @@ class Services:
     images: ImagesConfig = field(default_factory=ImagesConfig)
     figures: Callable[[], object] = lambda: None
     check_model: Callable[[], None] = lambda: None
-    guests: "Router | None" = None
+    extra_routes: "Router | None" = None
     model_ended: Callable[[], Awaitable[None]] = _never
     health: Health = field(default_factory=Health)
     permissions: dict[str, Permissions] = field(default_factory=dict)

@@ -61,8 +61,8 @@ class StreamedReply(Generic[Chunk]):
                 self._status = say("Thinking …") if thought else say("The model was interrupted. I begin again …")
             case Waiting(position, seconds):
                 self._status = _position(self._translator, position, seconds)
-            case Looking(picture, of):
-                self._status = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=of)
+            case Looking(picture, total):
+                self._status = self._translator.say("Looking at picture {picture} of {of} …", picture=picture, of=total)
             case File():
                 self._files.append(event)
                 self.begun = True

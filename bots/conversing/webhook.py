@@ -37,13 +37,13 @@ class Webhooks(BaseRoute):
     A webhook's path is the public one. `prefix` is what proxies, or `bots.web.path_prefix`, have taken away of it.
     """
 
-    def __init__(self, guests: Router | None, prefix: str = "") -> None:
-        self._guests = guests
+    def __init__(self, extra_routes: Router | None, prefix: str = "") -> None:
+        self._extra_routes = extra_routes
         self._prefix = prefix
 
     def find(self, scope: Scope) -> Webhook | None:
         """Return the webhook that a request is for."""
-        routes = self._guests.routes if self._guests else ()
+        routes = self._extra_routes.routes if self._extra_routes else ()
         public = {**scope, "path": self._prefix + scope["path"]} if self._prefix else scope
         webhooks = (route for route in routes if isinstance(route, Webhook))
         return next(

@@ -27,7 +27,7 @@ class People:
         self._slack = slack
         self._known: BoundedDict[str, _Person] = BoundedDict(REMEMBERED_PEOPLE)
 
-    def known_voice(self, user: str) -> Translator:
+    def known_translator(self, user: str) -> Translator:
         """Return a translator from what is known, without asking Slack."""
         return Translator(self._known.get(user, _Person()).language)
 

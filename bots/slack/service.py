@@ -21,13 +21,13 @@ log = logging.getLogger(__name__)
 
 
 async def serve(config: SlackConfig, services: Services) -> None:
-    if config.signing_secret and services.guests is None:
+    if config.signing_secret and services.extra_routes is None:
         raise OperatorError(
             "signing_secret in [bots.slack] needs the web page: add a table [bots.web], or use app_token."
         )
     endpoint = None
-    if config.signing_secret and services.guests is not None:
-        endpoint = webhook.endpoint(services.guests, config.signing_secret.get_secret_value())
+    if config.signing_secret and services.extra_routes is not None:
+        endpoint = webhook.endpoint(services.extra_routes, config.signing_secret.get_secret_value())
     if not (config.allow or config.admins):
         log.warning("allow in [bots.slack] is empty, so no one is answered; the bot tells people which id to add")
     proxies, token = Proxies(config.proxy), config.bot_token.get_secret_value()

@@ -16,7 +16,7 @@ STOP, RETRY = "stop", "retry"
 UNDELIVERED = "undelivered"  # appended to RETRY: Telegram did not deliver the file that was asked about
 FORGOTTEN = "I do not remember that answer any more. Please send the picture again."
 _DECISION = re.compile(rf"({Decision.ALLOW}|{Decision.IGNORE}):(-?[0-9]{{1,20}})")
-ORDERS = frozenset({RETRY, *AnswerAction})  # presses that are stored; Stop is handled at once
+COMMAND_BUTTONS = frozenset({RETRY, *AnswerAction})  # presses that are stored; Stop is handled at once
 
 
 @dataclass(slots=True)

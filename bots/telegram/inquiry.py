@@ -102,7 +102,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
             about = posted_id(replied)
     if main.external_reply:
         files = [*files_of(main.external_reply), *files]
-    command, words = _order(main, me, bool(files))
+    command, words = _command(main, me, bool(files))
     if command in COMMANDS and command not in ("new", "closer"):
         files = own  # a command is not about the picture that it replies to
     names_somebody = command in COMMANDS and COMMANDS[command].takes is Takes.PERSON
@@ -147,7 +147,7 @@ def _other_caption(main: Message, message: Message, me: User) -> str:
 def _asked_by_button(query: CallbackQuery, me: User) -> Inquiry | None:
     """Return what a button below an answer asks about the message that the answer replies to."""
     press = press_of(query)
-    if press is None or not press.is_order or not isinstance(query.message, Message):
+    if press is None or not press.is_command or not isinstance(query.message, Message):
         return None
     question = query.message.reply_to_message or query.message
     own = question.from_user is not None and question.from_user.id == me.id  # the question is deleted

@@ -239,7 +239,7 @@ class Receiver:
             known = await self._store.is_posted("telegram", press.posted_id)
             clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
             self._later(clear(press.chat_id, press.message_id))
-        elif press.is_order:
+        elif press.is_command:
             # Repeated presses of one button count as one, except for settings, which are set again.
             again = f":{press.query_id}" if press.data.startswith(SET) else ""
             key = f"telegram:{self._me.id}:{press.data}:{press.chat_id}:{press.message_id}{again}"

@@ -31,7 +31,7 @@ CONNECTIONS = 64
 
 async def serve(config: TelegramConfig, services: Services, rate_limit: RateLimit | None = None) -> None:
     """Work until cancelled. Raises `OperatorError`."""
-    if config.needs_web and services.guests is None:
+    if config.needs_web and services.extra_routes is None:
         raise OperatorError("[bots.telegram] {reason}: add a table [bots.web].", reason=config.needs_web)
     logging.getLogger("telegram").setLevel(logging.CRITICAL)  # PTB logs people's words, and whole replies
     os.environ.setdefault("PTB_TIMEDELTA", "true")  # stops PTB 22 from warning about its next version's type
@@ -73,9 +73,9 @@ async def _work(
         # Resume before the first poll: stored messages need not wait for Telegram. A torn album waits for `settled`.
         if waiting := await worker.dispatcher.inbox.resume():
             log.info("%d messages are left to answer", waiting)
-        if services.guests is not None and config.mode == "webhook":
+        if services.extra_routes is not None and config.mode == "webhook":
             settled.set()  # Telegram posts what it has at once
-            await listen(bot, config, services.guests, receiver.receive, outage)
+            await listen(bot, config, services.extra_routes, receiver.receive, outage)
         else:
             await poll_in_turn(services.leases, bot, config, receiver.receive, settled, outage)
     finally:

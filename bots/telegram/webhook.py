@@ -23,12 +23,12 @@ LARGEST_UPDATE_BYTES = 1 << 20
 CHECK_SECONDS = 60.0  # between two checks of our address at Telegram
 
 
-async def listen(bot: Bot, config: TelegramConfig, guests: Router, receive: Receive, outage: Outage) -> None:
-    """Work until cancelled. `guests` are the routes that the web page's server carries for others."""
+async def listen(bot: Bot, config: TelegramConfig, extra_routes: Router, receive: Receive, outage: Outage) -> None:
+    """Work until cancelled. `extra_routes` are the routes that the web page's server carries for others."""
     secret = config.webhook_secret.get_secret_value()
     endpoint = _Endpoint(secret, receive)
     webhook = Webhook(unquote(urlsplit(config.webhook_url).path) or "/", endpoint.admits, endpoint.take)
-    guests.routes.append(webhook)
+    extra_routes.routes.append(webhook)
     log.info("Telegram's updates are received at %s", webhook.path)
 
     async def register() -> None:
@@ -45,7 +45,7 @@ async def listen(bot: Bot, config: TelegramConfig, guests: Router, receive: Rece
             await asyncio.sleep(CHECK_SECONDS)
             await retry_until_done(check, outage)
     finally:
-        guests.routes.remove(webhook)
+        extra_routes.routes.remove(webhook)
 
 
 class _Endpoint:

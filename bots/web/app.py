@@ -42,9 +42,9 @@ def make_app(
     receiver: Receiver,
     images: ImagesConfig,
     operation: Operation,
-    guests: Router | None = None,
+    extra_routes: Router | None = None,
 ) -> FastAPI:
-    """Make the application. `guests` are carried below /slack, and its webhooks at their own paths."""
+    """Make the application. `extra_routes` are carried below /slack, and its webhooks at their own paths."""
     app = FastAPI(
         title=TITLE,
         version="1",
@@ -81,11 +81,11 @@ def make_app(
     app.include_router(pages.router)
     app.include_router(shared.router)
     app.include_router(admin.router)
-    webhooks = Webhooks(guests, config.path)
+    webhooks = Webhooks(extra_routes, config.path)
     app.router.routes.insert(0, webhooks)
     app.mount("/static", static_files(STATIC))
-    if guests is not None:
-        app.mount("/slack", guests)
+    if extra_routes is not None:
+        app.mount("/slack", extra_routes)
     app.add_exception_handler(BotError, on_bot_error)
     app.add_exception_handler(HTTPException, on_http_error)
     app.add_exception_handler(RequestValidationError, on_invalid)

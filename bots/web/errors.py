@@ -6,12 +6,13 @@ import math
 from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.requests import Request, cookie_parser
+from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 from starlette.types import Scope
 
 from bots.web.head import API
+from bots.web.language import translator_for, translator_of
 from bots.web.openai import errors as openai
 from core.errors import (
     BadImage,
@@ -30,10 +31,9 @@ from core.errors import (
     StoreDown,
     TooLarge,
 )
-from core.i18n import LANGUAGES, Translator
+from core.i18n import Translator
 
 log = logging.getLogger(__name__)
-LANGUAGE_COOKIE = "language"
 
 
 class BodyTooSlow(BotError):
@@ -101,30 +101,9 @@ def code_of(error: BotError, status: int) -> str:
     return next(known, CODES.get(status, "invalid_request"))
 
 
-def voice_of(headers: Headers) -> Translator:
-    """Return a translator for the language chosen on the page, or for the first of Accept-Language that we speak."""
-    chosen = cookie_parser(headers.get("cookie", "")).get(LANGUAGE_COOKIE, "")
-    if chosen in LANGUAGES:
-        return Translator(chosen)
-    display = []
-    for index, wish in enumerate(headers.get("accept-language", "").split(",")[:20]):
-        code, _, weight = wish.partition(";q=")
-        try:
-            quality = float(weight) if weight else 1.0
-        except ValueError:
-            quality = 0.0
-        display.append((-quality, index, code.strip().replace("_", "-").split("-")[0].lower()))
-    return Translator(next((code for _, _, code in sorted(display) if code in LANGUAGES), "en"))
-
-
-def voice_for(request: Request) -> Translator:
-    """Return a translator for the question's language, if it is clear, or else as `voice_of`."""
-    return voice_of(request.headers).for_question(getattr(request.state, "question", ""))
-
-
 def problem(scope: Scope, status: int, error: BotError, translator: Translator | None = None) -> Response:
     """Return the answer to a request that failed, in the shape of the API that was asked."""
-    detail = (translator or voice_of(Headers(scope=scope))).explain(error)
+    detail = (translator or translator_of(Headers(scope=scope))).explain(error)
     code = code_of(error, status)
     if openai.owns(scope["path"]):
         return openai.problem(status, error, detail, code)
@@ -136,7 +115,7 @@ def problem(scope: Scope, status: int, error: BotError, translator: Translator |
 
 async def on_bot_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, BotError)
-    response = problem(request.scope, status_of(error), error, voice_for(request))
+    response = problem(request.scope, status_of(error), error, translator_for(request))
     if isinstance(error, Busy):
         response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
@@ -173,7 +152,7 @@ async def on_invalid(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     errors = error.errors()
     found = dict.fromkeys(str(detail["loc"][-1]) for detail in errors if detail.get("loc"))
-    names = voice_of(request.headers).listed(found)
+    names = translator_of(request.headers).listed(found)
     reason = BotError("Please check: {names}. /docs says what is expected.", names=names or "?")
     return problem(request.scope, 422, reason)
 
@@ -191,4 +170,4 @@ async def on_hung_up(request: Request, error: Exception) -> Response:
 async def on_bug(request: Request, error: Exception) -> Response:
     """Answer any other error, which is our mistake. uvicorn logs the traceback."""
     sentence = BotError("Something went wrong on my side. Please try again.")
-    return problem(request.scope, 500, sentence, voice_for(request))
+    return problem(request.scope, 500, sentence, translator_for(request))

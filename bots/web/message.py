@@ -36,7 +36,7 @@ class WebMessage:
 
     @property
     def forgets(self) -> bool:
-        """Whether it is an order to forget the conversation."""
+        """Whether it is a command to forget the conversation."""
         return self.command == FORGET
 
     def is_same(self, known: "WebMessage") -> bool:

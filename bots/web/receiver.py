@@ -18,7 +18,6 @@ from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.display import DisplayOptions
 from bots.conversing.events import Tell
-from bots.conversing.other_pages import document_to_keep, keep_document
 from bots.conversing.platform import Platform
 from bots.conversing.reply_hooks import ReplyHooks
 from bots.conversing.request import AnswerRequest
@@ -28,7 +27,7 @@ from bots.web.broadcasts import Broadcasts
 from bots.web.errors import ConversationGone, KeyReused, Restarting
 from bots.web.following import Following
 from bots.web.message import FORGET, WebMessage, read
-from core import asker, inbox, lease
+from core import inbox, lease, work_context
 from core.answer import Answer
 from core.conversation import Conversation, Turn
 from core.errors import BotError, Busy, Interrupted, NotFound
@@ -233,8 +232,10 @@ class Receiver:
     def _take_unwritten(self, conversation_id: str, web_message: WebMessage, images: Sequence[Image]) -> Broadcast:
         self._check_line(conversation_id)
         key = WEB.id(secrets.token_hex(16))
-        broadcast = self.broadcasts.add(conversation_id, key, sent, images)
-        message = StoredMessage(0, WEB.name, key, conversation_id, sent.payload(), arrived=asker.current().arrived)
+        broadcast = self.broadcasts.add(conversation_id, key, web_message, images)
+        message = StoredMessage(
+            0, WEB.name, key, conversation_id, web_message.payload(), arrived=work_context.current().arrived
+        )
         self._dispatcher.inbox.take_up(message)
         return broadcast
 
@@ -272,7 +273,12 @@ class Receiver:
         return broadcast
 
     async def _put(
-        self, key: str, conversation_id: str, sent: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+        self,
+        key: str,
+        conversation_id: str,
+        web_message: WebMessage,
+        images: Sequence[Image],
+        documents: Sequence[Document],
     ) -> StoredMessage | None:
         """Store a question with all that came with it, in one step."""
         await self.store.make_room(web_message.person, images)
@@ -341,7 +347,7 @@ class Receiver:
                 if broadcast.over:
                     self.broadcasts.drop_soon(broadcast)
 
-    async def _answer(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast) -> None:
+    async def _answer(self, message: StoredMessage, web_message: WebMessage, broadcast: Broadcast) -> None:
         request = AnswerRequest(
             conversation_id=message.conversation_id,
             key=message.key,
@@ -380,7 +386,9 @@ class Receiver:
             await keep_document(self.store, request.conversation_id, request.asker.person, broadcast.documents)
         return answer
 
-    async def _fail(self, message: StoredMessage, sent: WebMessage, broadcast: Broadcast, error: Exception) -> None:
+    async def _fail(
+        self, message: StoredMessage, web_message: WebMessage, broadcast: Broadcast, error: Exception
+    ) -> None:
         if not message.id:
             if isinstance(error, Interrupted):
                 await self.assistant.give_up(web_message.person, message.key)

@@ -44,7 +44,7 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
         services.assistant.stats, services.figures, services.health, readiness,
         permissions=services.permissions, leases=services.leases,
     )  # fmt: skip
-    app = make_app(config, receiver, services.images, operation, services.guests)
+    app = make_app(config, receiver, services.images, operation, services.extra_routes)
     settings = uvicorn.Config(
         _behind_proxies(app, config), http=Connection, log_config=None, access_log=False, lifespan="off", ws="none",
         server_header=False, timeout_graceful_shutdown=PATIENCE_SECONDS, proxy_headers=False,

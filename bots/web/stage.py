@@ -10,8 +10,8 @@ def stage_of(event: object) -> dict[str, Any] | None:
     match event:
         case Waiting(position, seconds):
             return {"place": position, "seconds": seconds}
-        case Looking(picture, of):
-            return {"picture": picture, "of": of}
+        case Looking(picture, total):
+            return {"picture": picture, "of": total}
     return None
 
 
@@ -20,6 +20,6 @@ def read_stage(stage: dict[str, Any]) -> Event | None:
     match stage:
         case {"place": position, "seconds": seconds}:
             return Waiting(position, seconds)
-        case {"picture": picture, "of": of}:
-            return Looking(picture, of)
+        case {"picture": picture, "of": total}:
+            return Looking(picture, total)
     return None

@@ -75,7 +75,7 @@ def _size(picture: Picture, translator: Translator) -> str:
         size = translator.say(
             "{size}, cut out of picture {number}: {left}–{right} % from the left, {top}–{bottom} % from the top",
             size=size,
-            number=picture.part.of,
+            number=picture.part.parent,
             left=left,
             right=right,
             top=top,

@@ -16,7 +16,7 @@ from typing import Protocol
 import psutil
 import torch
 
-from core import asker, hardware, trace
+from core import hardware, trace, work_context
 from core.answer import Answer
 from core.context import shorten
 from core.conversation import Conversation

@@ -26,47 +26,47 @@ KEPT_DOCUMENT_BYTES = 32 * MEGABYTE  # of a larger one other pages can only be s
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The pictures of a file. `pages` are the page numbers of `images`, of `of` pages in all; a picture is one page.
+    """The pictures of a file. `pages` are the numbers of `images`, of `page_count` pages in all; a picture is one page.
 
     `data` is the file itself, where it has several pages and is small enough to be kept for them.
     """
 
     images: tuple[Image, ...]
     pages: tuple[int, ...] = (1,)
-    of: int = 1
+    page_count: int = 1
     notes: tuple[Note, ...] = ()
     data: bytes | None = field(default=None, repr=False)
 
     def note(self, translator: Translator, kept: bool = False) -> str:
         """Return a sentence about what was left out and how to see it, or "". `kept` if its `data` is kept."""
-        left_out = pages_left_out(self.pages, self.of, translator, kept and self.data is not None)
+        left_out = pages_left_out(self.pages, self.page_count, translator, kept and self.data is not None)
         return " ".join(filter(None, [left_out, *(translator.explain(note) for note in self.notes)]))
 
 
-def pages_left_out(pages: Sequence[int], of: int, translator: Translator, kept: bool) -> str:
+def pages_left_out(pages: Sequence[int], page_count: int, translator: Translator, kept: bool) -> str:
     """Return a sentence about which pages of a document are looked at and how to see others, or "" if all are."""
-    if len(pages) == of:
+    if len(pages) == page_count:
         return ""
     shown = translator.listed(f"{first}-{last}" if first < last else first for first, last in _runs(pages))
-    first, last = _others(pages, of)
+    first, last = _others(pages, page_count)
     if kept:
         return translator.say(
             "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example.",
             shown=shown,
-            of=of,
+            of=page_count,
             example=first,
         )
     if first == last:
         return translator.say(
             "Pages looked at: {shown} of {of}. For others, send it again and say “page {example}”, for example.",
             shown=shown,
-            of=of,
+            of=page_count,
             example=first,
         )
     return translator.say(
         "Pages looked at: {shown} of {of}. For others, send it again and say “pages {example}”, for example.",
         shown=shown,
-        of=of,
+        of=page_count,
         example=f"{first}-{last}",
     )
 
@@ -94,7 +94,7 @@ async def open_document(
         if not pdf:
             work, options["pixel_limit"] = "core.pictures.pages:tiff_pages", int(config.pixel_limit_mp * 1e6)
         document = _checked(_document(await workers.run(work, file, options, DOCUMENT_SECONDS)), chosen)
-        if document.of == 1 or size(file) > KEPT_DOCUMENT_BYTES:
+        if document.page_count == 1 or size(file) > KEPT_DOCUMENT_BYTES:
             return document
         return replace(document, data=contents(file))
 
@@ -117,13 +117,13 @@ def document_for(documents: Sequence[Document], question: str) -> bytes | None:
 
 def _checked(document: Document, chosen: Sequence[int]) -> Document:
     """Raise `BadImage` for a document that does not have all of the chosen pages."""
-    if max(chosen, default=0) > document.of:
-        raise BadImage("This document has {of} pages; please ask about one of them.", of=document.of)
+    if max(chosen, default=0) > document.page_count:
+        raise BadImage("This document has {of} pages; please ask about one of them.", of=document.page_count)
     return document
 
 
 def _document(parts: list[workers.Packet]) -> Document:
-    images, pages, of = [], [], 1
+    images, pages, page_count = [], [], 1
     notes: list[Note] = []
     for index, (what, blob) in enumerate(parts):
         if "page" not in what:
@@ -135,16 +135,16 @@ def _document(parts: list[workers.Packet]) -> Document:
         identity = identify(what["id"], original)
         images.append(Image(identity, blob, what["width"], what["height"], (sent_width, sent_height), original))
         pages.append(what["page"])
-        of = what["of"]
+        page_count = what["of"]
         notes += read_notes(what)
-    return Document(tuple(images), tuple(pages), of, tuple(notes))
+    return Document(tuple(images), tuple(pages), page_count, tuple(notes))
 
 
-def _others(pages: Sequence[int], of: int) -> tuple[int, int]:
+def _others(pages: Sequence[int], page_count: int) -> tuple[int, int]:
     """Return the first and last of one or two further pages to suggest as an example."""
-    later = (page for page in range(pages[-1] + 1, of + 1) if page not in pages)
-    first = next(later, 0) or next(page for page in range(1, of + 1) if page not in pages)
-    return first, first + 1 if first < of and first + 1 not in pages else first
+    later = (page for page in range(pages[-1] + 1, page_count + 1) if page not in pages)
+    first = next(later, 0) or next(page for page in range(1, page_count + 1) if page not in pages)
+    return first, first + 1 if first < page_count and first + 1 not in pages else first
 
 
 def _runs(pages: Sequence[int]) -> list[tuple[int, int]]:

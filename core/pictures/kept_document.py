@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True, slots=True)
 class KeptDocument:
-    """The file, and the ids of the pictures that its pages became so far: of `pages`, of `of` pages in all.
+    """The file, and the ids of the pictures that its pages became so far: of `pages`, of `page_count` pages in all.
 
     `digest` tells it from other files. Of one that a version before kept only the data and the ids are known. One
     without `data` only takes the place of the one before: nothing of it is kept.
@@ -15,7 +15,7 @@ class KeptDocument:
     data: bytes = field(repr=False)
     image_ids: tuple[str, ...]
     pages: tuple[int, ...] = ()
-    of: int = 0
+    page_count: int = 0
     digest: str = ""
 
 
@@ -24,5 +24,5 @@ class DocumentOutline:
     """A kept document without its data. `images` are the ids of the pictures that its pages became so far, by page."""
 
     digest: str
-    of: int
+    page_count: int
     images: Mapping[int, str]

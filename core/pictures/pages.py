@@ -80,22 +80,22 @@ def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens:
         return packets
 
 
-def choose(ranges: "Sequence[Range]", of: int, limit: int) -> list[int]:
+def choose(ranges: "Sequence[Range]", page_count: int, limit: int) -> list[int]:
     """Return the first `limit` of the pages asked for, or of all pages. Raises `BadImage` when none of them exists."""
     pages: dict[int, None] = {}
-    for first, last in ranges or [(1, of)]:
-        first, last = (end + of + 1 if end < 0 else end for end in (first, last))
+    for first, last in ranges or [(1, page_count)]:
+        first, last = (end + page_count + 1 if end < 0 else end for end in (first, last))
         first = max(first, 1)
-        pages |= dict.fromkeys(range(first, min(last, of, first + limit) + 1))
+        pages |= dict.fromkeys(range(first, min(last, page_count, first + limit) + 1))
     if not pages:
-        raise BadImage("This document has {of} pages; please ask about one of them.", of=of)
+        raise BadImage("This document has {of} pages; please ask about one of them.", of=page_count)
     return list(pages)[:limit]
 
 
-def _made(decoded: Decoded, page: int, of: int) -> list[Packet]:
+def _made(decoded: Decoded, page: int, page_count: int) -> list[Packet]:
     """Return the page, followed by the larger picture it was shrunk from if that shows much more."""
     made, png = encode(decoded)
-    packets = [({"page": page, "of": of, **made}, png)]
+    packets = [({"page": page, "of": page_count, **made}, png)]
     whole = decoded.whole
     if whole.width * whole.height > 2 * made["width"] * made["height"]:
         file = io.BytesIO()

@@ -5,7 +5,7 @@ import time
 from collections.abc import Collection
 from dataclasses import replace
 
-from core import asker
+from core import work_context
 from core.answer import Answer, Figures
 from core.bounded_dict import BoundedDict
 from core.conversation import Conversation, Turn

@@ -358,7 +358,7 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(platform: str, demo: Engine
         turns: list[tuple[str, tuple[Image | bytes, ...]]] = []
         for question, file, (page, of) in documents:
             opened = await open_document(file.data, question)
-            assert (opened.pages, opened.of) == ((page,), of)
+            assert (opened.pages, opened.page_count) == ((page,), of)
             turns.append((question, opened.images))
             seen = await guest.ask(question, file)
             assert shows(seen.words, (await directly(demo, *turns))[-1])

@@ -157,9 +157,9 @@ def _new_key(put: Any) -> Any:
 
 @mutant("the order is lost", "core.inbox:Inbox._enqueue", seen_by=["other words", "out of order", "invented"])
 def _no_order(enqueue: Any) -> Any:
-    def enqueue_beside(inbox: Any, message: StoredMessage, clears: bool) -> None:
+    def enqueue_beside(inbox: Any, message: StoredMessage, forgets: bool) -> None:
         inbox._lanes.pop(message.conversation_id, None)
-        enqueue(inbox, message, clears)
+        enqueue(inbox, message, forgets)
 
     return enqueue_beside
 

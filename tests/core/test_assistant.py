@@ -3,7 +3,7 @@ from dataclasses import replace
 
 import pytest
 
-from core import asker
+from core import work_context
 from core.answer import Answer, Ending
 from core.assistant import Assistant
 from core.conversation import MOST_PICTURES, Conversation, Question

@@ -155,7 +155,7 @@ async def test_an_album_waits_until_its_platform_has_handed_over_everything() ->
 
 async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is_worked_on() -> None:
     desk, mailbox = Desk(), MemoryMailbox()
-    inbox = Inbox(mailbox, "telegram", desk.work, clears=is_forget)
+    inbox = Inbox(mailbox, "telegram", desk.work, forgets=is_forget)
     desk.gate.clear()
     for payload in ("first", "second"):
         await inbox.receive(payload, "c", payload)
@@ -166,7 +166,7 @@ async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is
     desk.gate.set()
     await until_idle(inbox, "c", "d")
     assert sorted(desk.done) == [["forget"], ["other"], ["third"]]
-    again = Inbox(mailbox, "telegram", desk.work, clears=is_forget)
+    again = Inbox(mailbox, "telegram", desk.work, forgets=is_forget)
     mailbox.finished -= {message.id for message in mailbox.messages if message.payload == "forget"}  # a crash
     desk.done.clear()
     await again.resume()
@@ -177,12 +177,12 @@ async def test_a_message_that_clears_goes_before_all_that_waits_and_ends_what_is
 async def test_while_nobody_knows_whether_a_message_clears_it_is_not_taken_in_and_comes_again() -> None:
     desk, mailbox, down = Desk(), MemoryMailbox(), [StoreDown("no memory")]
 
-    async def clears(payload: str) -> bool:
+    async def forgets(payload: str) -> bool:
         if down:
             raise down.pop()
         return payload == "forget"
 
-    inbox = Inbox(mailbox, "telegram", desk.work, clears=clears)
+    inbox = Inbox(mailbox, "telegram", desk.work, forgets=forgets)
     with pytest.raises(StoreDown):
         await inbox.receive("k", "c", "forget")
     assert not mailbox.messages
@@ -257,7 +257,7 @@ async def test_a_second_message_that_clears_waits_for_what_the_first_one_ended()
         finally:
             running -= 1
 
-    inbox = Inbox(MemoryMailbox(), "telegram", work, clears=is_forget)
+    inbox = Inbox(MemoryMailbox(), "telegram", work, forgets=is_forget)
     await inbox.receive("k1", "c", "question")
     await asyncio.sleep(0)
     for key in ("k2", "k3"):
@@ -268,13 +268,13 @@ async def test_a_second_message_that_clears_waits_for_what_the_first_one_ended()
 
 
 async def test_a_message_that_cannot_be_read_any_more_does_not_keep_the_others_waiting() -> None:
-    async def clears(payload: str) -> bool:
+    async def forgets(payload: str) -> bool:
         return bool(json.loads(payload) == "forget")
 
     desk, mailbox = Desk(), MemoryMailbox()
     for key, payload in (("k1", "{dam"), ("k2", "2")):
         await mailbox.put("telegram", key, key, payload)
-    inbox = Inbox(mailbox, "telegram", desk.work, clears=clears)
+    inbox = Inbox(mailbox, "telegram", desk.work, forgets=forgets)
     assert await inbox.resume() == 2
     await until_idle(inbox, "k1", "k2")
     assert ["2"] in desk.done

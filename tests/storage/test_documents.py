@@ -39,7 +39,7 @@ def large(name: str, megabytes: float) -> KeptDocument:
 async def test_the_last_document_is_found_with_all_pages_that_were_seen(kept: Store) -> None:
     await kept.add_document_pages(HERE, PAPER.digest, {7: "page 7", 1: PAGES[0].id})
     assert await kept.document(HERE) == replace(PAPER, image_ids=(*PAPER.image_ids, "page 7"), pages=(1, 2, 7))
-    outline = DocumentOutline(PAPER.digest, PAPER.of, {1: PAGES[0].id, 2: PAGES[1].id, 7: "page 7"})
+    outline = DocumentOutline(PAPER.digest, PAPER.page_count, {1: PAGES[0].id, 2: PAGES[1].id, 7: "page 7"})
     assert await kept.document_outline(HERE) == outline
     await kept.keep_document(HERE, "ann", KeptDocument(b"another", ()))
     assert await kept.document(HERE) == KeptDocument(b"another", ())

@@ -31,7 +31,7 @@ from bots.web.api.unkept import answer_unkept, open_unkept
 from bots.web.api.upload import form_digest, open_files
 from bots.web.api.view import Viewer, pictures_of
 from bots.web.broadcast import Broadcast
-from bots.web.errors import voice_for, voice_of
+from bots.web.language import translator_for, translator_of
 from bots.web.message import WebMessage, digest_of
 from bots.web.receiver import Receiver
 from core.answers.transcript import archive
@@ -53,7 +53,7 @@ async def _known(conversation_id: ConversationId, receiver: "WithReceiver") -> C
 
 def viewer_of(request: Request) -> Viewer:
     state = request.app.state
-    return Viewer(voice_for(request), state.config.receipt, state.images.image_tokens, state.config.path)
+    return Viewer(translator_for(request), state.config.receipt, state.images.image_tokens, state.config.path)
 
 
 WithReceiver = Annotated[Receiver, Depends(_receiver)]
@@ -184,7 +184,7 @@ async def forget(request: Request, known: Known, receiver: WithReceiver) -> None
 )
 async def export(request: Request, known: Known, receiver: WithReceiver) -> Response:
     """Export a zip with the pictures and the transcript, as Markdown and as JSON."""
-    packed = archive(known, receiver.store.picture_data, voice_of(request.headers))
+    packed = archive(known, receiver.store.picture_data, translator_of(request.headers))
     headers = {"Content-Disposition": 'attachment; filename="conversation.zip"'}
     return StreamingResponse(packed, media_type="application/zip", headers=headers)
 

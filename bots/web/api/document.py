@@ -49,7 +49,7 @@ async def thumbnail(
     document = await receiver.store.document(conversation_id) if WEB.owns(conversation_id) else None
     if document is None or not document.digest:
         raise NoDocument
-    if page > document.of:
-        raise NoPage(document.of)
+    if page > document.page_count:
+        raise NoPage(document.page_count)
     png = await page_thumbnail(document.data, page, THUMBNAIL_PIXELS, receiver.services.images)
     return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(document.digest, of)})

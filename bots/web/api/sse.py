@@ -67,8 +67,8 @@ class Stream:
             match event:
                 case Waiting(position, seconds):
                     yield _event("waiting", {"place": position, "seconds": seconds})
-                case Looking(picture, of):
-                    yield _event("looking", {"picture": picture, "of": of})
+                case Looking(picture, total):
+                    yield _event("looking", {"picture": picture, "of": total})
                 case BeganAgain(thought):
                     self._thoughts, self._text = thought, ""
                     if thought and self.html:  # who shows the pieces themselves has to drop them

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from bots.web.access.address import person_of
 from bots.web.api.form import Form, UploadedFile
 from bots.web.api.listener import while_wanted
-from bots.web.errors import voice_for
+from bots.web.language import translator_for
 from bots.web.message import digest_of
 from bots.web.openai.errors import BadField
 from core.assistant import Assistant
@@ -38,7 +38,7 @@ async def open_files(request: Request, form: Form, images: ImagesConfig, assista
     if not form.files:
         return Opened()
     await assistant.count_files(person_of(request.scope), secrets.token_hex(16), len(form.files))
-    return await while_wanted(request, _opened(form, images, voice_for(request)))
+    return await while_wanted(request, _opened(form, images, translator_for(request)))
 
 
 async def form_digest(form: Form) -> str:

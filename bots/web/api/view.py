@@ -106,7 +106,7 @@ class Viewer:
             original_width=image.original_size[0],
             original_height=image.original_size[1],
             url=f"{self.path}/api/v1/conversations/{conversation_id}/pictures/{picture.number}?of={image.id[:8]}",
-            part=picture.part and PartView(of=picture.part.of, region=picture.part.region.corners),
+            part=picture.part and PartView(of=picture.part.parent, region=picture.part.region.corners),
         )
 
     def document(
@@ -118,7 +118,7 @@ class Viewer:
         here = f"{self.path}/api/v1/conversations/{conversation_id}/document"
         return DocumentView(
             id=document.digest,
-            pages=document.of,
+            pages=document.page_count,
             limit=limit,
             chosen=[ChosenPage(page=page, picture=number) for page, number in chosen],
             thumbnail=f"{here}/pages/{{page}}?of={document.digest[:8]}",

@@ -16,7 +16,7 @@ from core.conversation import MOST_PICTURES, Conversation, Picture, Question
 from core.errors import BadImage, TooLarge
 from core.i18n import Translator
 from core.image import Image
-from core.pictures.documents import Document, open_document, turned_to
+from core.pictures.documents import Document, document_for, open_document
 from core.pictures.images import ImagesConfig
 
 LOW_IMAGE_TOKENS = 256  # for `detail: low`, as OpenAI shrinks to 512x512

@@ -9,8 +9,8 @@ from fastapi.responses import Response
 
 from bots.web.access.address import KEY_NAME, person_of
 from bots.web.api.listener import while_wanted
-from bots.web.errors import voice_for
 from bots.web.json_body import parse, received
+from bots.web.language import translator_for
 from bots.web.openai.conversation import Reader
 from bots.web.openai.errors import NoSuchModel
 from bots.web.openai.fields import ChatRequest, check
@@ -79,13 +79,13 @@ async def chat_completions(request: Request) -> Response:
     except BaseException:
         writing.end()
         raise
-    chunks = Chunks(writing, _name(request), wanted.include_usage, voice_for(request), wanted.shape)
+    chunks = Chunks(writing, _name(request), wanted.include_usage, translator_for(request), wanted.shape)
     return ChunkStream(chunks, headers)
 
 
 async def _read(request: Request, wanted: ChatRequest, person: str) -> tuple[Conversation, list[str]]:
     state = request.app.state
-    reader = Reader(state.config, state.images, state.receiver.assistant, person, voice_for(request))
+    reader = Reader(state.config, state.images, state.receiver.assistant, person, translator_for(request))
     conversation, notes = await reader.read(wanted.messages, f"chatcmpl-{secrets.token_hex(16)}")
     return replace(conversation, answer_schema=wanted.shape.schema if wanted.shape else None), notes
 

@@ -6,7 +6,7 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 
 from bots.conversing.permissions import Decision, Permissions
-from bots.web.errors import voice_of
+from bots.web.language import translator_of
 from bots.web.operations.status import Operation
 from bots.web.page.pages import fields_of
 from bots.web.receiver import WEB
@@ -44,7 +44,7 @@ async def decide(request: Request) -> Response:
     if permissions is None or fields.get("decision") not in tuple(Decision):
         raise BadQuestion("This request could not be understood.")
     note = await permissions.decide(fields.get("person", ""), Decision(fields["decision"]), "the page")
-    return await _shown(request, voice_of(request.headers).explain(note))
+    return await _shown(request, translator_of(request.headers).explain(note))
 
 
 def _check(request: Request) -> None:

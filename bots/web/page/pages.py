@@ -17,7 +17,7 @@ from bots.web.access.address import client_of
 from bots.web.access.owner import keep_owner
 from bots.web.access.session import COOKIE, LASTS_S, TokenCheck
 from bots.web.api.schema import REFUSALS
-from bots.web.errors import voice_of
+from bots.web.language import translator_of
 from bots.web.page.api_docs import endpoints
 from bots.web.page.first_questions import offered
 from core.errors import BadQuestion, BotError, NotFound, TooLarge
@@ -70,7 +70,7 @@ class Pages:
         self.samples = {name: SAMPLES / name for scene in SCENES for name in scene.files.values()}
 
     def show(self, request: Request, template: str, status: int = 200, **values: Any) -> Response:
-        translator = voice_of(request.headers)
+        translator = translator_of(request.headers)
         theme = request.cookies.get(THEME_COOKIE, "")
         html = self._jinja.get_template(template).render(
             say=translator.say,
@@ -102,7 +102,7 @@ class Pages:
 @router.get("/")
 async def page(request: Request) -> Response:
     state = request.app.state
-    translator = voice_of(request.headers)
+    translator = translator_of(request.headers)
     response: Response = _pages(request).show(
         request,
         "page.html",
@@ -139,7 +139,7 @@ async def login_page(request: Request) -> Response:
 
 @router.post("/login")
 async def login(request: Request) -> Response:
-    state, translator = request.app.state, voice_of(request.headers)
+    state, translator = request.app.state, translator_of(request.headers)
     token = (await fields_of(request)).get("token", "")
     verdict = await state.auth.try_token(token, client_of(request.scope), request.cookies)
     if verdict is TokenCheck.TOO_MANY:

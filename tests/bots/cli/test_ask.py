@@ -13,7 +13,7 @@ from rich.console import Console
 from bots.cli.answer_output import AnswerOutput
 from bots.cli.ask import converse
 from bots.cli.ask_files import LocalFile
-from bots.cli.ask_here import ID, HereAnswerer, answer_here
+from bots.cli.ask_local import ID, LocalAnswerer, answer_locally
 from bots.cli.ask_settings import settings_of_options
 from bots.config import load
 from core.assistant import Assistant
@@ -65,7 +65,7 @@ async def test_what_options_say_is_heeded_here(tmp_path: Path) -> None:
     PilImage.new("RGB", (2400, 2400), "red").save(scan, "PNG")
     file, widths = LocalFile("scan.png", scan.getvalue()), []
     for options in (ConversationSettings(), wanted):
-        async with answer_here(settings, [file], "", Console(file=io.StringIO()), False, options) as answerer:
+        async with answer_locally(settings, [file], "", Console(file=io.StringIO()), False, options) as answerer:
             assert (await answerer._assistant.history.load(ID)).settings == options
             widths.append(answerer._documents[0].images[0].width)
     assert widths[0] < widths[1]
@@ -78,7 +78,7 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
     monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
     screen = Console(file=io.StringIO(), width=200)
-    answerer = HereAnswerer(Assistant(engine, MemoryHistory()), [Document((image(),))])
+    answerer = LocalAnswerer(Assistant(engine, MemoryHistory()), [Document((image(),))])
     await converse(answerer, AnswerOutput(), screen, "Long", chat=True)
     assert isinstance(screen.file, io.StringIO)
     assert "In fewer words, please." in screen.file.getvalue()
@@ -102,7 +102,7 @@ async def test_in_a_chat_each_question_may_name_pages(
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(typed)))
     history, screen = MemoryHistory(), io.StringIO()
     documents = [Document((image(),)), await open_document(paper, opened_for)]
-    answerer = HereAnswerer(Assistant(ScriptedEngine(), history), documents, opened_for)
+    answerer = LocalAnswerer(Assistant(ScriptedEngine(), history), documents, opened_for)
     await converse(answerer, AnswerOutput(), Console(file=screen, width=200), "", chat=True)
     turns = (await history.load(ID)).turns
     assert [[pages[it.image.id] for it in turn.pictures if it.image.id in pages] for turn in turns] == seen
@@ -115,7 +115,7 @@ async def test_in_a_chat_each_question_may_name_pages(
 
 async def test_an_answer_that_begins_again_is_written_once_more(capsys: pytest.CaptureFixture[str]) -> None:
     assistant = Assistant(Interrupted(script=lambda _: "It is red."), MemoryHistory())
-    answerer = HereAnswerer(assistant, [Document((image(),))])
+    answerer = LocalAnswerer(assistant, [Document((image(),))])
     await converse(answerer, AnswerOutput(), Console(file=io.StringIO()), "What is it?", chat=False)
     lines = ["It is gr", "The model was interrupted. I begin again …", "It is red."]
     assert capsys.readouterr().out.splitlines() == lines

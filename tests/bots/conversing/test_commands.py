@@ -58,7 +58,7 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     )
     lines = (await told(tmp_path, request, language)).splitlines()
     own = [line for line in lines if " – " in line]
-    assert lines[0] in voice.explain(platform.introduction[0])
+    assert lines[0] in translator.explain(platform.introduction[0])
     assert len(own) == len(allowed(platform, admin=False)) < len(ROWS)
     admins = AnswerRequest(
         conversation_id="chat",
@@ -70,7 +70,7 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     )
     lines = (await told(tmp_path, admins, language)).splitlines()
     for row in allowed(platform, admin=True):
-        assert row.explained(platform, voice) in lines
+        assert row.explained(platform, translator) in lines
 
 
 async def test_what_a_platform_cannot_show_is_not_offered(tmp_path: Path) -> None:

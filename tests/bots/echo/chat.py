@@ -99,8 +99,8 @@ class Chat:
             command=command,
             files=files,
         )
-        voice = Translator("en")
-        await self.dispatcher.answer(message, request, voice, reply_factory(lambda _: Line(self), voice))
+        translator = Translator("en")
+        await self.dispatcher.answer(message, request, translator, reply_factory(lambda _: Line(self), translator))
 
 
 class Line:

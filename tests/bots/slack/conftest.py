@@ -87,7 +87,7 @@ class Scene:
             self.slack.http_url = f"{address}/slack/events"
             ready.set()
 
-        services = Services(Assistant(self.engine, self.store), self.store, guests=router, health=self.health)
+        services = Services(Assistant(self.engine, self.store), self.store, extra_routes=router, health=self.health)
         serving = asyncio.create_task(web.run(web.Config(port=0), services, listening))
         await ready.wait()
         config = settings(self.slack, app_token=None, signing_secret=SECRET, **changes)

@@ -29,7 +29,9 @@ async def main(api_url: str, database: str, pause: float, over_http: bool) -> No
         "pace_seconds": 0.0,
         **way_in,
     }
-    services = Services(Assistant(engine, store), store, guests=Router(redirect_slashes=False) if over_http else None)
+    services = Services(
+        Assistant(engine, store), store, extra_routes=Router(redirect_slashes=False) if over_http else None
+    )
     async with asyncio.TaskGroup() as group:
         if over_http:
             group.create_task(

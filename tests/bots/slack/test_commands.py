@@ -15,12 +15,12 @@ ME = f"<@{BOT}>"
 @pytest.mark.parametrize("name", COMMANDS)
 async def test_every_command_is_carried_out_in_a_thread(scene: Scene, name: str, language: str) -> None:
     scene.slack.workspace.locales["U0ANN"] = language
-    voice = Translator(language)
+    translator = Translator(language)
     async with scene.bot(admins=["U0ANN"]):
         helped = await scene.answer(scene.slack.says(f"{ME} help", user="U0ANN"))
         asked = scene.slack.says(f"{ME} one", (scene.slack.upload(png()),))
         await scene.finished(asked)
-        order = COMMANDS[name].spelled(SLACK, voice).replace("2", "1")
+        order = COMMANDS[name].spelled(SLACK, translator).replace("2", "1")
         scene.slack.says(f"{ME} {order}", thread=asked)
         answers = await scene.finished(asked, 2)
     words = [said(answer) for answer in answers[1:]]

@@ -177,7 +177,7 @@ async def page(scene: Scene) -> AsyncIterator[tuple[Services, str]]:
     """The web adapter alone."""
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     router = Router(redirect_slashes=False)
-    services = Services(Assistant(scene.engine, scene.store), scene.store, guests=router, health=scene.health)
+    services = Services(Assistant(scene.engine, scene.store), scene.store, extra_routes=router, health=scene.health)
     serving = asyncio.create_task(web.run(web.Config(port=0), services, ready.set_result))
     try:
         yield services, f"{await ready}/slack/events"

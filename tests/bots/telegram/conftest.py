@@ -68,7 +68,7 @@ async def service(
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=no_limits)
     rate_limit = RateLimit(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    services = Services(assistant, store, guests=Router(redirect_slashes=False), health=health or Health())
+    services = Services(assistant, store, extra_routes=Router(redirect_slashes=False), health=health or Health())
     tasks: list[asyncio.Task[None]] = []
     if webhook:
         values |= {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": SECRET}

@@ -32,7 +32,7 @@ async def main(api_url: str, database: str, pause: float, way: str, lease_second
         hook = "https://bot.example.org/hook"
         values |= {"mode": "webhook", "webhook_url": hook, "webhook_secret": SECRET}
     assistant = Assistant(ScriptedEngine(pause=pause), store, leases=leases)
-    services = Services(assistant, store, guests=Router(redirect_slashes=False), leases=leases)
+    services = Services(assistant, store, extra_routes=Router(redirect_slashes=False), leases=leases)
     tasks = [asyncio.create_task(leases.run())]
     if way == "webhook":
         tasks.append(asyncio.create_task(web.run(web.Config(port=0), services, lambda url: print(url, flush=True))))

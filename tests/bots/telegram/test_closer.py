@@ -22,9 +22,9 @@ def seen(conversation: Conversation) -> str:
 @pytest.mark.parametrize(
     ("command", "said"),
     [
-        ("/closer top right", f"{WHAT_IS_THIS} [(3, 88, 55, Part(of=2"),
-        ("/closer picture 1 left: what is it?", "what is it? [(3, 55, 100, Part(of=1"),
-        ("/closer 图片 1 右下角 写了什么？", "写了什么？ [(3, 55, 55, Part(of=1"),
+        ("/closer top right", f"{WHAT_IS_THIS} [(3, 88, 55, Part(parent=2"),
+        ("/closer picture 1 left: what is it?", "what is it? [(3, 55, 100, Part(parent=1"),
+        ("/closer 图片 1 右下角 写了什么？", "写了什么？ [(3, 55, 55, Part(parent=1"),
     ],
 )
 async def test_words_name_a_part_of_the_last_picture_or_of_another(
@@ -41,9 +41,9 @@ async def test_a_part_of_the_picture_that_it_comes_with_and_of_the_one_that_it_r
 ) -> None:
     engine.script = seen
     sent = ann.person.shows(photo("red", (100, 100)), "/closer left")
-    assert "[(2, 55, 100, Part(of=1" in await ann.answer(sent)
+    assert "[(2, 55, 100, Part(parent=1" in await ann.answer(sent)
     await ann.answer(ann.person.shows(photo("blue", (160, 100)), "Two"))
-    assert "[(4, 100, 55, Part(of=1" in await ann.answer(ann.person.says("/closer top", reply_to=sent))
+    assert "[(4, 100, 55, Part(parent=1" in await ann.answer(ann.person.says("/closer top", reply_to=sent))
 
 
 async def test_what_names_no_part_says_what_to_write(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
@@ -64,7 +64,7 @@ async def test_each_box_of_an_answer_can_be_looked_at_closer(
     [answer] = [message for message in ann.chat.by_bot() if labels(message) == offered]
     engine.script = seen
     ann.person.presses(answer, "Look closer at 2")
-    await until(lambda: "[(2, 32, 32, Part(of=1" in ann.chat.by_bot()[-1].get("text", ""))
+    await until(lambda: "[(2, 32, 32, Part(parent=1" in ann.chat.by_bot()[-1].get("text", ""))
 
 
 async def test_a_refused_look_is_tried_again_as_one(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
@@ -77,7 +77,7 @@ async def test_a_refused_look_is_tried_again_as_one(running: BotApi, ann: Chatti
     await until(lambda: labels(ann.chat.by_bot()[-1]) == ["Try again"])
     engine.script = seen
     ann.person.presses(ann.chat.by_bot()[-1], "Try again")
-    await until(lambda: "[(2, 32, 32, Part(of=1" in ann.chat.by_bot()[-1].get("text", ""))
+    await until(lambda: "[(2, 32, 32, Part(parent=1" in ann.chat.by_bot()[-1].get("text", ""))
 
 
 async def test_an_answer_that_is_too_long_can_go_on(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:

@@ -21,9 +21,9 @@ async def test_the_menus_have_every_command_for_whom_it_is(
 ) -> None:
     async with service(telegram, tmp_path, engine, admins=[ANN]):
         await until(lambda: f"zh{ANN}" in telegram.commands)
-        voice = Translator(language)
+        translator = Translator(language)
         expected = [
-            {"command": row.name, "description": row.described(TELEGRAM, voice)}
+            {"command": row.name, "description": row.described(TELEGRAM, translator)}
             for row in allowed(TELEGRAM, admin=True)
         ]
         assert telegram.commands[f"{language}{ANN}"] == expected

@@ -28,7 +28,7 @@ def shade(image: Image) -> int:
 
 async def test_the_pages_of_a_pdf_become_pictures() -> None:
     document = await open_document(pdf(["One", "Two"]))
-    assert (document.pages, document.of) == ((1, 2), 2)
+    assert (document.pages, document.page_count) == ((1, 2), 2)
     assert [shade(image) for image in document.images] == [1, 2]
     page = document.images[0]
     assert page.original_size == (1653, 2339)  # A4 at 200 dpi
@@ -107,7 +107,7 @@ async def test_the_small_print_of_a_page_can_be_read() -> None:
 
 async def test_a_tiff_with_several_pages_is_a_document_and_its_thumbnails_are_not_pages() -> None:
     document = await open_document(tiff([200, 150, 100]), "pages 2-3")
-    assert (document.pages, document.of) == ((2, 3), 3)
+    assert (document.pages, document.page_count) == ((2, 3), 3)
     pixels = [Pillow.open(io.BytesIO(image.data)).getpixel((9, 9)) for image in document.images]
     assert pixels == [(150, 150, 150), (100, 100, 100)]
     document = await open_document(tiff([200, 150], thumbnail=True))
@@ -137,7 +137,7 @@ MAIL = b"From: a@example.org\r\nSubject: Invoice\r\nContent-Type: application/pd
 @pytest.mark.parametrize("before", [b"\xef\xbb\xbf", MAIL, b"\x1b%-12345X@PJL\r\n", b"\n" * 1015, b"junk " * 200])
 async def test_a_pdf_may_begin_within_its_first_1024_bytes(before: bytes) -> None:
     document = await open_document(before + pdf(["One", "Two"]), "page 2")
-    assert (document.pages, document.of, shade(document.images[0])) == ((2,), 2, 2)
+    assert (document.pages, document.page_count, shade(document.images[0])) == ((2,), 2, 2)
 
 
 async def test_a_picture_that_speaks_of_pdf_is_a_picture() -> None:

@@ -95,7 +95,7 @@ async def test_a_thumbnail_before_or_behind_the_picture_is_no_page() -> None:
         pages = [strips((90, 60), GREEN) | tags if tags else strips((400, 200), RED) for tags in directories]
         document = await open_document(raw(*pages))
         assert [rgb(image.data) for image in document.images] == [RED]
-        assert document.of == 1
+        assert document.page_count == 1
 
 
 async def test_of_a_raw_file_the_large_preview_is_looked_at_and_told() -> None:
@@ -105,7 +105,7 @@ async def test_of_a_raw_file_the_large_preview_is_looked_at_and_told() -> None:
     for data in (nikon, sony):
         document = await open_document(data)
         [image] = document.images
-        assert (rgb(image.data), image.original_size, document.of) == ((254, 0, 0), (1060, 1600), 1)
+        assert (rgb(image.data), image.original_size, document.page_count) == ((254, 0, 0), (1060, 1600), 1)
         assert "Only the preview in this file was looked at" in document.note(Translator("en"))
 
 
@@ -117,7 +117,7 @@ async def test_canons_previews_are_no_pages() -> None:
         moved[at : at + 4] = struct.pack("<I", struct.unpack("<I", moved[at : at + 4])[0] + 8)
     document = await open_document(bytes(moved))
     assert [rgb(image.data) for image in document.images] == [(254, 0, 0)]
-    assert document.of == 1
+    assert document.page_count == 1
 
 
 def _places(data: bytes) -> list[int]:

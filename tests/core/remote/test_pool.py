@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from core import asker
+from core import work_context
 from core.errors import BotError, LineFull
 from core.events import BeganAgain, Event, Piece, Waiting
 from core.remote.engine import RemoteEngine

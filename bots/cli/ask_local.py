@@ -25,7 +25,7 @@ from core.settings import ConversationSettings
 ID = "terminal:1"
 
 
-class HereAnswerer:
+class LocalAnswerer:
     """Implements `bots.cli.ask.Answerer`."""
 
     def __init__(
@@ -78,14 +78,14 @@ class HereAnswerer:
 
 
 @asynccontextmanager
-async def answer_here(
+async def answer_locally(
     settings: Settings,
     files: Sequence[LocalFile],
     query: str,
     console: Console,
     chat: bool,
     wanted: ConversationSettings = ConversationSettings(),
-) -> AsyncIterator[HereAnswerer]:
+) -> AsyncIterator[LocalAnswerer]:
     """Open the files, then load the model. A terminal chat is private and ends with its window. Raises `BotError`."""
     limits = settings.images.sharpened(wanted.pixel_factor)
     documents, translator = await open_all(files, query, limits), translator_for(query)
@@ -102,7 +102,7 @@ async def answer_here(
                 _introduce(services.model, console, translator)
                 await services.store.change_settings(ID, wanted)
                 try:
-                    yield HereAnswerer(services.assistant, documents, query, limits)
+                    yield LocalAnswerer(services.assistant, documents, query, limits)
                 finally:
                     await services.assistant.forget(ID)  # removes cached results, too
         finally:
