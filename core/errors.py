@@ -11,7 +11,7 @@
     │   └── Unanswerable    ... because the model computes values that are not finite
     ├── Busy                the queue is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
-    │   ├── LineFull        ... because too many questions wait
+    │   ├── QueueFull       ... because too many questions wait
     │   ├── OutOfMemory     ... because memory ran out
     │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
@@ -88,7 +88,7 @@ class QuotaReached(Busy):
     retryable = False  # not before `retry_after`
 
 
-class LineFull(Busy):
+class QueueFull(Busy):
     """Raised when so many questions wait already that a further one would wait too long."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from core.answer import Answer
 from core.assistant import Engine
 from core.conversation import Conversation
 from core.engine.stats import EngineStats
-from core.errors import LineFull, ModelLoading
+from core.errors import ModelLoading, QueueFull
 from core.events import Tell
 from core.image import Image
 from core.sampling import Sampling
@@ -39,9 +39,9 @@ class LoadedEngine(Engine, Protocol):
 class LoadingEngine:
     """An engine that is loaded by `load`, which runs in the background. So many questions at most wait for that."""
 
-    def __init__(self, line: int) -> None:
+    def __init__(self, max_waiting: int) -> None:
         self._engine: LoadedEngine | None = None
-        self._line = line
+        self._max_waiting = max_waiting
         self._waiting = 0
         self._loaded = asyncio.Event()
         self._forgotten: deque[tuple[str | None, Collection[str]]] = deque(maxlen=FORGOTTEN)  # meanwhile, by people
@@ -57,9 +57,9 @@ class LoadingEngine:
         self._loaded.set()
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
-        """Answer when the model is there. Raises `LineFull` if too many wait for it already."""
-        if self._engine is None and self._waiting >= self._line:
-            raise LineFull
+        """Answer when the model is there. Raises `QueueFull` if too many wait for it already."""
+        if self._engine is None and self._waiting >= self._max_waiting:
+            raise QueueFull
         self._waiting += 1
         try:
             engine = await self._ready()

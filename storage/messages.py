@@ -79,7 +79,7 @@ async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_
     return [_message(row, await _posted_ids(connection, row.id)) for row in rows]
 
 
-async def check_line(connection: AsyncConnection, conversation_id: str, most: int) -> None:
+async def check_waiting(connection: AsyncConnection, conversation_id: str, most: int) -> None:
     """Raise `Busy` if so many of a conversation's messages are unfinished."""
     here = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     count = (await connection.execute(select(func.count()).select_from(messages).where(*here))).scalar_one()

@@ -43,7 +43,7 @@ async def put(
         return None
     first = await conversations.next_number(connection, conversation_id)
     if most:
-        await messages.check_line(connection, conversation_id, most)
+        await messages.check_waiting(connection, conversation_id, most)
     numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []
     if document is not None:
         await keep_document(connection, now, conversation_id, person, document, begins=False)

@@ -54,7 +54,7 @@ class _Chat:
     begun: set[object] = field(default_factory=set)  # answers that still need their final edit
     growing: set[object] = field(default_factory=set)  # answers that have text
     first: dict[object, float] = field(default_factory=dict)  # since when an answer's first words wait
-    line: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
+    queue: list[tuple[Rank, int]] = field(default_factory=list)  # a heap of tickets
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def wake(self) -> None:
@@ -83,7 +83,7 @@ class RateLimit:
         else:
             if chat.first.pop(answer, None) is not None:  # the answer is complete
                 rank = Rank.UNSEEN
-            await self._stand_in_line(chat_id, chat, rank, answer)
+            await self._wait_in_queue(chat_id, chat, rank, answer)
         chat.busy = True
         chat.begun.add(answer)
         self._all.append(self._now())
@@ -101,7 +101,7 @@ class RateLimit:
             return False
         chat = self._chat(chat_id)
         self._forget_old(chat)
-        return len(chat.window) + 3 * (len(chat.begun) + len(chat.line)) >= self._group_per_minute * SCARCE_SHARE
+        return len(chat.window) + 3 * (len(chat.begun) + len(chat.queue)) >= self._group_per_minute * SCARCE_SHARE
 
     def claim_spare(self, chat_id: int) -> bool:
         """Claim a write that no answer waits for, such as a reaction. Return False if the answers may need it."""
@@ -129,7 +129,7 @@ class RateLimit:
         self._chat(chat_id).blocked_until = self._now() + seconds
 
     def _admit_growing(self, chat_id: int, chat: _Chat) -> None:
-        if chat.busy or chat.line or len(chat.growing) > 1:
+        if chat.busy or chat.queue or len(chat.growing) > 1:
             raise RetryLater(self._pause_s / 2)
         wait = self._wait(chat_id, chat, Rank.GROWING, 0)
         if chat_id < 0:  # the fuller the minute, the longer the pause; half of the minute stays free for answers
@@ -156,13 +156,13 @@ class RateLimit:
         patience = max(0.0, FIRST_WORDS_SECONDS - WRITE_SECONDS * len(chat.first))
         return next(iter(chat.first.values())) + patience - self._now()
 
-    async def _stand_in_line(self, chat_id: int, chat: _Chat, rank: Rank, answer: object) -> None:
+    async def _wait_in_queue(self, chat_id: int, chat: _Chat, rank: Rank, answer: object) -> None:
         ticket, since = (rank, next(self._tickets)), self._now()
-        heapq.heappush(chat.line, ticket)
+        heapq.heappush(chat.queue, ticket)
         try:
             while True:
                 first = rank > Rank.UNSEEN and bool(chat.first) and self._until_first(chat_id, chat) <= 0
-                mine = not chat.busy and chat.line[0] == ticket and not first
+                mine = not chat.busy and chat.queue[0] == ticket and not first
                 kept = len(chat.begun | {answer}) if rank is Rank.POST else 0
                 wait = self._wait(chat_id, chat, rank, kept) if mine else None
                 if wait is not None and wait <= 0:
@@ -174,8 +174,8 @@ class RateLimit:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(chat.changed.wait(), self._pause_s if first else wait)
         finally:
-            chat.line.remove(ticket)
-            heapq.heapify(chat.line)
+            chat.queue.remove(ticket)
+            heapq.heapify(chat.queue)
             chat.wake()
 
     def _wait(self, chat_id: int, chat: _Chat, rank: Rank, kept: int) -> float:
@@ -206,7 +206,7 @@ class RateLimit:
 
     def _forgettable(self, chat: _Chat) -> bool:
         quiet_since = max(chat.last, chat.blocked_until)
-        return not (chat.line or chat.busy or chat.begun) and quiet_since < self._now() - 120
+        return not (chat.queue or chat.busy or chat.begun) and quiet_since < self._now() - 120
 
     def _now(self) -> float:
         return asyncio.get_running_loop().time()

@@ -230,7 +230,7 @@ class Receiver:
         return known, number, (await self.store.version_counts(known.id)).get(number, 1)
 
     def _take_unwritten(self, conversation_id: str, web_message: WebMessage, images: Sequence[Image]) -> Broadcast:
-        self._check_line(conversation_id)
+        self._check_waiting(conversation_id)
         key = WEB.id(secrets.token_hex(16))
         broadcast = self.broadcasts.add(conversation_id, key, web_message, images)
         message = StoredMessage(
@@ -239,7 +239,7 @@ class Receiver:
         self._dispatcher.inbox.take_up(message)
         return broadcast
 
-    def _check_line(self, conversation_id: str) -> None:
+    def _check_waiting(self, conversation_id: str) -> None:
         if self._dispatcher.inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
 
@@ -260,7 +260,7 @@ class Receiver:
     ) -> Broadcast:
         if (found := self.find(web_message.idempotency_key)) is not None:
             return found  # its twin was a moment faster
-        self._check_line(conversation_id)
+        self._check_waiting(conversation_id)
         key = WEB.id(web_message.idempotency_key)
         message = await self._put(key, conversation_id, web_message, images, documents) or await self._left_over(key)
         if message is None:

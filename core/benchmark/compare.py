@@ -70,7 +70,7 @@ def follow(model: Model, prompt: Prompt, answer: list[int] | None, tokens: int) 
         if len(rows) == (tokens if answer is None else len(answer)):
             break
         token = int(rows[-1].argmax()) if answer is None else answer[len(rows) - 1]
-        if answer is None and token in model.ends:
+        if answer is None and token in model.eos_token_ids:
             break
         position = np.full((3, 1), prompt.next_position + len(rows) - 1)
         passed = ForwardInput(kv, np.array([token]), position, [], True)

@@ -42,7 +42,7 @@ class Disk:
         self._identity = identity
         self._limit = limit
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="cache")
-        self._line: list[tuple[Future[None], int]] = []
+        self._pending: list[tuple[Future[None], int]] = []
         self.rows: dict[str, Ints] = {}  # conversations on disk; the writer's thread changes it too
         for path in self._folder.glob("rows-*.safetensors"):
             rows = self._rows_of(path)
@@ -81,11 +81,11 @@ class Disk:
     def write(self, name: str, arrays: Arrays) -> None:
         """Write the arrays later, in the writer's thread. Drops them when a slow disk has too much waiting already."""
         size = sum(array.nbytes for array in arrays.values())
-        self._line = [(future, waiting) for future, waiting in self._line if not future.done()]
-        if self._line and size + sum(waiting for _, waiting in self._line) > QUEUED_WRITE_BYTES:
+        self._pending = [(future, waiting) for future, waiting in self._pending if not future.done()]
+        if self._pending and size + sum(waiting for _, waiting in self._pending) > QUEUED_WRITE_BYTES:
             log.warning("%s is not kept: the disk is too slow", name)
             return
-        self._line.append((self._writer.submit(self._write, name, arrays), size))
+        self._pending.append((self._writer.submit(self._write, name, arrays), size))
 
     def remove(self, name: str) -> None:
         self.rows.pop(name, None)

@@ -246,7 +246,7 @@ def _load_native(config: EngineConfig, progress: Callable[[float], None]) -> Mod
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads, progress)
         tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
-        grammars = Grammars(tokenizer.json, model.text_config.vocab_size, model.ends)
+        grammars = Grammars(tokenizer.json, model.text_config.vocab_size, model.eos_token_ids)
         kept = Disk(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error

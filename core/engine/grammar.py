@@ -79,9 +79,9 @@ class Grammar:
 class Grammars:
     """Compiles schemas for one tokenizer. Making it takes a second for 150,000 tokens, in which no thread runs."""
 
-    def __init__(self, tokenizer: str, width: int, ends: Collection[int]) -> None:
-        """Read a tokenizer: the text of its tokenizer.json. The model's logits are (width,); `ends` end an answer."""
-        self._tokenizer = LLTokenizer(tokenizer, n_vocab=width, eos_token=sorted(ends))
+    def __init__(self, tokenizer: str, width: int, eos_token_ids: Collection[int]) -> None:
+        """Read a tokenizer: the text of its tokenizer.json. Logits are (width,); `eos_token_ids` end an answer."""
+        self._tokenizer = LLTokenizer(tokenizer, n_vocab=width, eos_token=sorted(eos_token_ids))
         self._width = width
         self.numbers = NumberTokens([self._tokenizer.decode_bytes([token]) for token in range(width)])
 

@@ -21,12 +21,12 @@ from core.engine.generation import sampling_of
 from core.engine.memory import explain
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
-from core.engine.sampler import check, penalize
+from core.engine.sampler import apply_penalties, check
 from core.engine.stats import EngineStats
 from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
-from core.errors import BadQuestion, BotError, LineFull
+from core.errors import BadQuestion, BotError, QueueFull
 from core.events import Piece, Waiting
 from core.sampling import Sampling
 
@@ -37,14 +37,14 @@ MOST_TURNS = 64  # of a conversation that are tried at first
 class ReferenceWorker:
     """Has the same face as `core.engine.worker.ModelWorker`. `model` and `processor` are transformers'."""
 
-    def __init__(self, model: Any, processor: Any, context: int, line: int) -> None:
+    def __init__(self, model: Any, processor: Any, context: int, max_waiting: int) -> None:
         self.grammars = None
         self._model, self._processor = model, processor
         self._text = _Text(processor.tokenizer)
         self._sampling = sampling_of(model.generation_config.to_dict())
-        self._context, self._most = context, line
+        self._context, self._max_waiting = context, max_waiting
         self._queue = WorkQueue()
-        self._line: deque[EngineRequest] = deque()
+        self._waiting: deque[EngineRequest] = deque()
         self._told: dict[EngineRequest, int] = {}
         self._ending = False
         self._stats = EngineStats()
@@ -54,7 +54,7 @@ class ReferenceWorker:
         self._queue.put(message)
 
     def figures(self) -> EngineStats:
-        return replace(self._stats, waiting=len(self._line))
+        return replace(self._stats, waiting=len(self._waiting))
 
     def check(self) -> None:
         if self._queue.closed:
@@ -64,33 +64,33 @@ class ReferenceWorker:
         """Work until `put(None)`."""
         try:
             while not self._ending:
-                self.receive(block=not self._line)
-                if self._line and not self._ending:
-                    self._take(self._line.popleft())
+                self.receive(block=not self._waiting)
+                if self._waiting and not self._ending:
+                    self._take(self._waiting.popleft())
         finally:
             self._queue.close()
-            for request in self._line:
+            for request in self._waiting:
                 request.send(restarting())
 
     def receive(self, block: bool = False) -> bool:
-        """Take in what has come, and tell places in line. Returns whether it is time to finish."""
+        """Take in what has come, and tell positions in the queue. Returns whether it is time to finish."""
         try:
             while not self._ending:
                 message = self._queue.get(block=block)
                 block = False
                 self._ending = message is None
                 if isinstance(message, EngineRequest):
-                    if len(self._line) < self._most:
-                        self._line.append(message)
+                    if len(self._waiting) < self._max_waiting:
+                        self._waiting.append(message)
                     else:
-                        message.send(LineFull())
+                        message.send(QueueFull())
         except Empty:
             pass
-        self._line = deque(request for request in self._line if not request.closed.is_set())
-        for place, request in enumerate(self._line, 1):
-            if self._told.get(request) != place:
-                request.send(Waiting(place, None))
-        self._told = {request: place for place, request in enumerate(self._line, 1)}
+        self._waiting = deque(request for request in self._waiting if not request.closed.is_set())
+        for position, request in enumerate(self._waiting, 1):
+            if self._told.get(request) != position:
+                request.send(Waiting(position, None))
+        self._told = {request: position for position, request in enumerate(self._waiting, 1)}
         return self._ending
 
     def _take(self, request: EngineRequest) -> None:
@@ -143,11 +143,11 @@ class ReferenceWorker:
         self._stats.tokens_written += len(watch.ids)
         self._stats.image_s, self._stats.prefill_s = looked - begin, first - looked
         self._stats.decode_s += now - first
-        return watch.finish(figures, tokens, self._ends())
+        return watch.finish(figures, tokens, self._eos_token_ids())
 
-    def _ends(self) -> set[int]:
-        ends = self._model.generation_config.eos_token_id
-        return set(ends if isinstance(ends, list) else [] if ends is None else [ends])
+    def _eos_token_ids(self) -> set[int]:
+        found = self._model.generation_config.eos_token_id
+        return set(found if isinstance(found, list) else [] if found is None else [found])
 
     def _fit(self, conversation: Conversation, room: int) -> tuple[Any, set[str]]:
         """Return the inputs of as many turns as there is room for, and the ids of their images.
@@ -196,7 +196,7 @@ class _Presence(LogitsProcessor):  # type: ignore[misc]
     def __call__(self, input_ids: Tensor, scores: Tensor) -> Tensor:
         check(scores)
         self._certainty.add(scores[0])
-        return penalize(scores[0], self._sampling, input_ids[0], input_ids[0, self._prompt :].tolist())[None]
+        return apply_penalties(scores[0], self._sampling, input_ids[0], input_ids[0, self._prompt :].tolist())[None]
 
 
 class _Watch(BaseStreamer):  # type: ignore[misc]
@@ -237,13 +237,13 @@ class _Watch(BaseStreamer):  # type: ignore[misc]
     def _is_complete(self) -> bool:
         return self._good is not None or self._stop.found or self._certainty.is_hopeless
 
-    def finish(self, figures: Figures, limit: int, ends: set[int]) -> Answer:
+    def finish(self, figures: Figures, limit: int, eos_token_ids: set[int]) -> Answer:
         if (doubt := self._certainty.doubt) is not None:
             return Answer(doubt, Ending.DONE, figures)
         if self._good is not None:
             text = self._decode(self.ids[: self._good]).rstrip(UNFINISHED_CHARACTER)
             return Answer(text, Ending.REPEATED, figures)
-        is_done = self._stop.found or (bool(self.ids) and self.ids[-1] in ends)
+        is_done = self._stop.found or (bool(self.ids) and self.ids[-1] in eos_token_ids)
         return Answer(self._said, Ending.DONE if is_done or len(self.ids) < limit else Ending.LENGTH, figures)
 
     def _say(self, text: str) -> None:

@@ -13,7 +13,7 @@ from core.engine.grammar import Grammar
 from core.events import Event, Tell
 from core.sampling import Sampling
 
-Sent = Event | Answer | BaseException
+ChannelItem = Event | Answer | BaseException
 
 
 class EventChannel:
@@ -24,12 +24,12 @@ class EventChannel:
         self._tell = tell
         self.answer: asyncio.Future[Answer] = self._loop.create_future()
 
-    def send(self, event: Sent) -> None:
+    def send(self, event: ChannelItem) -> None:
         """Send an event. Thread-safe."""
         with suppress(RuntimeError):  # the event loop may have ended
             self._loop.call_soon_threadsafe(self._receive, event)
 
-    def _receive(self, event: Sent) -> None:
+    def _receive(self, event: ChannelItem) -> None:
         if self.answer.done():  # the caller stopped waiting
             return
         if isinstance(event, Answer):
@@ -62,7 +62,7 @@ class EngineRequest:
 
     conversation: Conversation
     sampling: Sampling
-    send: Callable[[Sent], None]
+    send: Callable[[ChannelItem], None]
     trace: str
     arrived: float = field(default_factory=time.monotonic)
     closed: threading.Event = field(default_factory=threading.Event)

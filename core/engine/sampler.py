@@ -21,7 +21,7 @@ def check(values: Tensor) -> None:
         )
 
 
-def draw(
+def sample(
     logits: Tensor,
     sampling: Sampling,
     generator: torch.Generator,
@@ -34,17 +34,17 @@ def draw(
     Every field of `sampling` except its seed must be set. `allowed` (vocabulary,) are the only tokens to draw from.
     """
     check(logits)
-    logits = penalize(logits, sampling, prompt, answer)
+    logits = apply_penalties(logits, sampling, prompt, answer)
     if allowed is not None:
         logits = logits.masked_fill(~allowed, -torch.inf)
     temperature = sampling.temperature or 0.0
     if temperature < LEAST_TEMPERATURE:
         return int(logits.argmax())
-    probabilities = torch.softmax(narrow(logits / temperature, sampling), dim=-1)
+    probabilities = torch.softmax(apply_top_k_top_p(logits / temperature, sampling), dim=-1)
     return int(torch.multinomial(probabilities, 1, generator=generator))
 
 
-def penalize(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[int]) -> Tensor:
+def apply_penalties(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[int]) -> Tensor:
     """Return the logits with penalties for tokens that occurred before.
 
     Repetition (Keskar 2019) counts the prompt, too; presence and frequency, as OpenAI defines them, only the answer.
@@ -61,7 +61,7 @@ def penalize(logits: Tensor, sampling: Sampling, prompt: Tensor, answer: list[in
     return logits
 
 
-def narrow(logits: Tensor, sampling: Sampling) -> Tensor:
+def apply_top_k_top_p(logits: Tensor, sampling: Sampling) -> Tensor:
     """Set the logits of all but the likeliest tokens to -inf.
 
     Keeps the `top_k` likeliest, and of those the fewest that make up `top_p` (Holtzman 2019).

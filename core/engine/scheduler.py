@@ -73,12 +73,12 @@ class Costs:
 
 @dataclass(slots=True)
 class Scheduler(Generic[J]):
-    """Schedules jobs. `limit` is in bytes; `line` waits for admission in order; `running` is admitted."""
+    """Schedules jobs. `limit` is in bytes; `waiting` wait for admission in order; `running` is admitted."""
 
     limit: int
     costs: Costs = field(default_factory=Costs)
     running: list[J] = field(default_factory=list)
-    line: deque[J] = field(default_factory=deque)
+    waiting: deque[J] = field(default_factory=deque)
 
     @property
     def used(self) -> int:
@@ -86,18 +86,18 @@ class Scheduler(Generic[J]):
 
     def add(self, job: J) -> None:
         """Queue a job by its arrival, however long preparing it took."""
-        later = (place for place, other in enumerate(self.line) if other.arrived > job.arrived)
-        self.line.insert(next(later, len(self.line)), job)
+        later = (position for position, other in enumerate(self.waiting) if other.arrived > job.arrived)
+        self.waiting.insert(next(later, len(self.waiting)), job)
 
     def remove(self, job: J) -> None:
-        (self.running if job in self.running else self.line).remove(job)
+        (self.running if job in self.running else self.waiting).remove(job)
 
     def admit(self) -> list[J]:
         """Admit jobs from the head of the queue while their bytes fit. The order is strict, so that none starves."""
         admitted = []
         used = self.used
-        while self.line and used + self.line[0].bytes <= self.limit:
-            job = self.line.popleft()
+        while self.waiting and used + self.waiting[0].bytes <= self.limit:
+            job = self.waiting.popleft()
             used += job.bytes
             self.running.append(job)
             admitted.append(job)
@@ -139,14 +139,14 @@ class Scheduler(Generic[J]):
                 left -= rows
         return tuple(shares)
 
-    def places(self, now: float) -> list[tuple[J, int, float | None]]:
-        """Return (job, place, seconds until its first token) for all jobs without a first result."""
-        waiting = [job for job in (*self._prefilling(now), *self.line) if not job.begun]
+    def positions(self, now: float) -> list[tuple[J, int, float | None]]:
+        """Return (job, position, seconds until its first token) for all jobs without a first result."""
+        waiting = [job for job in (*self._prefilling(now), *self.waiting) if not job.begun]
         if not waiting or not self.costs.known:
-            return [(job, place, None) for place, job in enumerate(waiting, 1)]
+            return [(job, position, None) for position, job in enumerate(waiting, 1)]
         seconds = self._first_tokens(now)
         waiting.sort(key=lambda job: seconds.get(job, math.inf))
-        return [(job, place, seconds.get(job)) for place, job in enumerate(waiting, 1)]
+        return [(job, position, seconds.get(job)) for position, job in enumerate(waiting, 1)]
 
     def _first_tokens(self, now: float) -> dict[J, float]:
         """Estimate the seconds until each job's first token by simulating the coming steps.
@@ -159,12 +159,12 @@ class Scheduler(Generic[J]):
         share = max(DECODING_STEP_SECONDS - token, DECODING_STEP_SECONDS / 4)
         cost = {job: self.costs.seconds_to_first_token(job) for job in self.running if job.patches or job.rows}
         tokens = {job: self._tokens(job) for job in self.running if job not in cost}
-        line, free = deque(self.line), self.limit - self.used
+        queue, free = deque(self.waiting), self.limit - self.used
         elapsed = 0.0
         found: dict[J, float] = {}
-        while cost or line:
-            while line and line[0].bytes <= free:
-                admitted = line.popleft()
+        while cost or queue:
+            while queue and queue[0].bytes <= free:
+                admitted = queue.popleft()
                 free -= admitted.bytes
                 cost[admitted] = self.costs.seconds_to_first_token(admitted)
             job = min(

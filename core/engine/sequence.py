@@ -40,7 +40,7 @@ class Sequence(Job):
     text: str = ""
     figures: Figures = field(default_factory=Figures)
     since: float = 0.0  # when the current stage began
-    told: tuple[int, float | None, float] | None = None  # place, seconds, and when they were sent
+    told: tuple[int, float | None, float] | None = None  # position, seconds, and when they were sent
 
     def close_stage(self, name: str) -> None:
         """Add the time since the last stage ended to the field `name` of `Figures`."""

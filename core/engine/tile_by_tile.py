@@ -7,7 +7,7 @@ from difflib import SequenceMatcher
 from core.answer import Answer, Ending, Figures
 from core.answers.boxes import moved
 from core.conversation import Conversation
-from core.errors import LineFull, OutOfMemory
+from core.errors import OutOfMemory, QueueFull
 from core.events import Event, Piece, Tell
 from core.image import Image, Tile
 from core.sampling import Sampling
@@ -40,7 +40,7 @@ async def answer_by_tiles(
             answer = await ask(
                 _showing(conversation, number), sampling.model_copy(update={"max_new_tokens": left}), told
             )
-        except (LineFull, OutOfMemory):  # what was said of the tiles before must not be lost
+        except (QueueFull, OutOfMemory):  # what was said of the tiles before must not be lost
             if not said:
                 raise
             answers.append(Answer("", Ending.LENGTH))

@@ -20,21 +20,21 @@ from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompt, Prompter
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest, Forget, KeepOnly
-from core.engine.sampler import draw
+from core.engine.sampler import sample
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
 from core.engine.stop import StopTexts
 from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
-from core.errors import BadQuestion, BotError, LineFull, OutOfMemory, Unanswerable
+from core.errors import BadQuestion, BotError, OutOfMemory, QueueFull, Unanswerable
 from core.events import Looking, Waiting
 from core.image import Image, tile_ids
 from core.model.model import Model
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
-ESTIMATE_SECONDS = 2.0  # between two estimates for the same place
+ESTIMATE_SECONDS = 2.0  # between two estimates for the same position
 STARVED_SECONDS = 60.0  # after a question found no memory, until the next may find some
 LOOK_AHEAD_SECONDS = 0.1  # of encoding before the inbox is read again
 
@@ -49,7 +49,7 @@ class ModelWorker:
         cache: Cache,
         limit: int,
         context: int,
-        line: int,
+        max_waiting: int,
         sampling: Sampling = GREEDY,
         grammars: Grammars | None = None,
     ) -> None:
@@ -62,7 +62,7 @@ class ModelWorker:
         self._prompter = Prompter(tokenizer, model.vision.grid, context)
         self._scheduler: Scheduler[Sequence] = Scheduler(limit)
         self._sampling = sampling
-        self._line = line
+        self._max_waiting = max_waiting
         self._context = context
         self._queue = WorkQueue()
         self._sequences: list[Sequence] = []  # running and queued
@@ -84,7 +84,7 @@ class ModelWorker:
         return replace(
             self._totals,
             running=len(scheduler.running),
-            waiting=len(scheduler.line),
+            waiting=len(scheduler.waiting),
             kv_bytes=scheduler.used,
             cache_bytes=self._cache.used,
         )
@@ -141,9 +141,9 @@ class ModelWorker:
                     log.warning("%s failed", type(message).__name__.lower(), exc_info=error)
 
     def _take(self, request: EngineRequest) -> None:
-        """Queue a request for admission. Raises `LineFull` or `BadQuestion`."""
-        if sum(not sequence.begun for sequence in self._sequences) >= self._line:
-            raise LineFull
+        """Queue a request for admission. Raises `QueueFull` or `BadQuestion`."""
+        if sum(not sequence.begun for sequence in self._sequences) >= self._max_waiting:
+            raise QueueFull
         tokens = min(request.sampling.max_new_tokens, self._context // 2)
         conversation = request.conversation
         prompt = self._prompter.write(conversation, tokens)
@@ -231,7 +231,7 @@ class ModelWorker:
         if isinstance(outcome, Exception):
             raise outcome
         token = self._memory.attempt(lambda: self._draw(sequence, outcome))
-        if token in self._model.ends:
+        if token in self._model.eos_token_ids:
             self._finish(sequence, Ending.DONE)
             return
         sequence.add(token)
@@ -247,7 +247,7 @@ class ModelWorker:
         prompt = torch.from_numpy(sequence.prompt.ids)
         answer, allowed = sequence.answer_ids, sequence.allowed
         sequence.certainty.add(logits)
-        return draw(logits, sequence.sampling, sequence.generator, prompt, answer, allowed)
+        return sample(logits, sequence.sampling, sequence.generator, prompt, answer, allowed)
 
     def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
         """Finish an answer. `good` is what is left of the text, if not all of it is."""
@@ -334,12 +334,12 @@ class ModelWorker:
         self._image_encoder.keep({name for each in self._sequences for name in each.prompt.images})
 
     def _tell(self) -> None:
-        """Tell those who wait their place and estimate when these changed."""
+        """Tell those who wait their position and estimate when these changed."""
         now = self._clock()
-        for sequence, place, seconds in self._scheduler.places(now):
-            if sequence.told is None or sequence.told[0] != place or now - sequence.told[2] > ESTIMATE_SECONDS:
-                sequence.told = (place, seconds, now)
-                sequence.request.send(Waiting(place, seconds))
+        for sequence, position, seconds in self._scheduler.positions(now):
+            if sequence.told is None or sequence.told[0] != position or now - sequence.told[2] > ESTIMATE_SECONDS:
+                sequence.told = (position, seconds, now)
+                sequence.request.send(Waiting(position, seconds))
 
 
 def _pictures(sequence: Sequence) -> int:

@@ -46,11 +46,11 @@ def _make_model(checkpoint: Checkpoint) -> Any:
     _check_tokenizer(checkpoint, empty.config)
     _check_pictures(checkpoint, empty.config.vision_config)
     _check_template(checkpoint)
-    end_tokens(checkpoint)
+    eos_token_ids(checkpoint)
     return empty
 
 
-def end_tokens(checkpoint: Checkpoint) -> frozenset[int]:
+def eos_token_ids(checkpoint: Checkpoint) -> frozenset[int]:
     """Return the tokens that end an answer."""
     ends = checkpoint.read_json("generation_config.json").get("eos_token_id")
     found = [] if ends is None else ends if isinstance(ends, list) else [ends]

@@ -44,7 +44,7 @@ class Rotation:
         half = sin.shape[-1] // 2
         return cls(cos[:, None], torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None])
 
-    def turn(self, x: Tensor) -> Tensor:
+    def apply(self, x: Tensor) -> Tensor:
         """Return `x` (rows, heads, dim), rotated."""
         return (x * self.cos).addcmul_(x.roll(x.shape[-1] // 2, -1), self.sin)
 
@@ -65,7 +65,7 @@ class Attention(nn.Module):
         """Turn (rows, hidden) into queries (rows, heads, dim), and keys and values (rows, 2 kv_heads, dim)."""
         x = self.qkv(x).view(len(x), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
         turning = x[:, : self.heads + self.kv_heads]
-        turning.copy_(rotation.turn(self.norm(turning)))
+        turning.copy_(rotation.apply(self.norm(turning)))
         return x[:, : self.heads], x[:, self.heads :]
 
 

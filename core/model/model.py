@@ -13,7 +13,7 @@ from torch import Tensor
 
 from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
-from core.model.compatibility import end_tokens, make_model
+from core.model.compatibility import eos_token_ids, make_model
 from core.model.identity import identify
 from core.model.instruction_set import Unavailable, torch_instructions
 from core.model.kernel import Kernel, load
@@ -75,7 +75,7 @@ class Model:
         self._head = theirs.lm_head
         processor = checkpoint.read_json("preprocessor_config.json")
         self.vision = Vision(theirs.model.visual, processor, self._kernel)
-        self.ends = end_tokens(checkpoint)
+        self.eos_token_ids = eos_token_ids(checkpoint)
 
     @property
     def kernel(self) -> str:

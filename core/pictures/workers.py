@@ -83,7 +83,7 @@ class _Pool:
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._line: DecodingQueue[_Job] = DecodingQueue()
+        self._jobs: DecodingQueue[_Job] = DecodingQueue()
         self._workers: set[PictureWorker] = set()
         self._spare: PictureWorker | None = None  # replaces a killed worker at once
         self._ready = 0
@@ -92,7 +92,7 @@ class _Pool:
 
     def put(self, job: _Job) -> None:
         with self._changed:
-            for left in self._line.add(job):
+            for left in self._jobs.add(job):
                 _settle(left, too_many())
             job.future.add_done_callback(lambda _: self._drop(job))
             self._begin()
@@ -129,8 +129,8 @@ class _Pool:
 
     def _drop(self, job: _Job) -> None:
         with self._changed:
-            if job in self._line.waiting:
-                self._line.waiting.remove(job)
+            if job in self._jobs.waiting:
+                self._jobs.waiting.remove(job)
 
     # In a thread of each worker
 
@@ -160,7 +160,7 @@ class _Pool:
     def _take(self, slow: bool) -> _Job | None:
         with self._changed:
             while not self._closing:
-                if (job := self._line.next(slow, time.monotonic())) is not None:
+                if (job := self._jobs.next(slow, time.monotonic())) is not None:
                     return job
                 self._changed.wait()
         return None
@@ -177,10 +177,10 @@ class _Pool:
         except BaseException as error:
             outcome = error
         with self._changed:
-            self._line.ended(job, time.monotonic())
+            self._jobs.ended(job, time.monotonic())
             if outcome is None and not job.future.done():
                 job.worker, job.verdict, job.queued = None, None, time.monotonic()
-                self._line.waiting.append(job)
+                self._jobs.waiting.append(job)
             self._changed.notify_all()
         if outcome is not None:
             _settle(job, outcome)
@@ -216,16 +216,16 @@ class _Pool:
             if self._spare is None or not self._spare.alive:
                 self._spare = self._new()
             with self._changed:
-                if self._line.running or self._line.waiting:
+                if self._jobs.running or self._jobs.waiting:
                     self._changed.wait(WATCH_SECONDS)
                 else:
                     self._changed.wait()
                 self._look(time.monotonic())
 
     def _look(self, now: float) -> None:
-        for job in self._line.overdue(now):
+        for job in self._jobs.overdue(now):
             _settle(job, too_many())
-        for job in self._line.running:
+        for job in self._jobs.running:
             age = now - job.began
             if age > job.call[3]:
                 _end(job, _Verdict.LATE)
@@ -233,7 +233,7 @@ class _Pool:
                 _end(job, _Verdict.GONE)
             elif age > QUICK_SECONDS and job.worker and not job.worker.tired:
                 job.worker.step_back()
-        if sum(not job.slow for job in self._line.running) >= QUICK_WORKERS and (giving := self._line.gives_way(now)):
+        if sum(not job.slow for job in self._jobs.running) >= QUICK_WORKERS and (giving := self._jobs.gives_way(now)):
             _end(giving, _Verdict.GIVES_WAY)
 
 

@@ -94,7 +94,7 @@ class RemoteEngine:
 
     def figures(self) -> EngineStats:
         model = next((endpoint.model.name for endpoint in self._pool.endpoints if endpoint.model), "")
-        return replace(self._stats, running=self._pool.running, waiting=len(self._pool.line), model=model)
+        return replace(self._stats, running=self._pool.running, waiting=len(self._pool.waiting), model=model)
 
     async def close(self) -> None:
         """Close every connection. Answers still being written end with `EngineEnded`."""

@@ -1,7 +1,7 @@
 """Share engines among questions: which engine is next for which question, who waits, and which engines are there.
 
 A conversation goes to the same engine each time, by rendezvous hashing, for the sake of its prefix cache. While that
-one is full, the next of its engines with room is asked. While all are full, questions wait in one line, by arrival.
+one is full, the next of its engines with room is asked. While all are full, questions wait in one queue, by arrival.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
-from core.errors import EngineEnded, LineFull
+from core.errors import EngineEnded, QueueFull
 from core.events import Tell, Waiting
 from core.remote.endpoint import Endpoint, State
 from core.remote.failure import Failure, FailureKind
@@ -77,7 +77,7 @@ class Pool:
     def __init__(self, endpoints: Sequence[Endpoint], most_waiting: int) -> None:
         self.endpoints = endpoints
         self.times = RequestTimes()
-        self.line: list[Candidate] = []
+        self.waiting: list[Candidate] = []
         self._most_waiting = most_waiting
         self._doubts = {endpoint: asyncio.Event() for endpoint in endpoints}
         self._watching: list[asyncio.Task[None]] = []
@@ -139,10 +139,10 @@ class Pool:
     async def _assigned(self, candidate: Candidate) -> Endpoint:
         candidate.assigned = asyncio.get_running_loop().create_future()
         is_new = candidate.told is None
-        if is_new and len(self.line) >= self._most_waiting and self._engine_for(candidate) is None:
-            raise LineFull
-        later = (index for index, other in enumerate(self.line) if other.arrived > candidate.arrived)
-        self.line.insert(next(later, len(self.line)), candidate)
+        if is_new and len(self.waiting) >= self._most_waiting and self._engine_for(candidate) is None:
+            raise QueueFull
+        later = (index for index, other in enumerate(self.waiting) if other.arrived > candidate.arrived)
+        self.waiting.insert(next(later, len(self.waiting)), candidate)
         self._assign()
         try:
             return await candidate.assigned
@@ -151,26 +151,26 @@ class Pool:
                 candidate.assigned.result().running -= 1
             raise
         finally:
-            if candidate in self.line:
-                self.line.remove(candidate)
+            if candidate in self.waiting:
+                self.waiting.remove(candidate)
             self._assign()
 
     def _assign(self) -> None:
-        """Give each question of the line, in its order, an engine if there is one, and tell the others their place."""
-        for candidate in list(self.line):
+        """Give each waiting question, in order, an engine if there is one, and tell the others their position."""
+        for candidate in list(self.waiting):
             if candidate.assigned.done():
-                self.line.remove(candidate)
+                self.waiting.remove(candidate)
             elif self._closed:
                 candidate.assigned.set_exception(_ended())
             elif (endpoint := self._engine_for(candidate)) is not None:
                 endpoint.running += 1
-                self.line.remove(candidate)
+                self.waiting.remove(candidate)
                 self._tell(candidate, 1, 1)
                 candidate.assigned.set_result(endpoint)
             elif not self._may_hope(candidate):
-                self.line.remove(candidate)
+                self.waiting.remove(candidate)
                 candidate.assigned.set_exception(NoEngine())
-        for position, candidate in enumerate(self.line, 1):
+        for position, candidate in enumerate(self.waiting, 1):
             self._tell(candidate, position, 0)
 
     def _engine_for(self, candidate: Candidate) -> Endpoint | None:
@@ -190,7 +190,7 @@ class Pool:
             candidate.told = waiting
             try:
                 candidate.tell(waiting)
-            except Exception:  # a bug in one listener does not concern the others in line
+            except Exception:  # a bug in one listener does not concern the others that wait
                 log.exception("a place in line could not be told")
 
     async def _watch(self, endpoint: Endpoint) -> None:

@@ -19,7 +19,7 @@ from bots.cli.ask_service import answer_by_service
 from bots.cli.ask_settings import settings_of_options
 from core.answer import Answer, Ending, Figures
 from core.conversation import Conversation
-from core.errors import BotError, LineFull, ModelLoading
+from core.errors import BotError, ModelLoading, QueueFull
 from core.events import Piece, Tell
 from core.pictures.images import ImagesConfig
 from core.sampling import Sampling
@@ -84,7 +84,7 @@ async def test_the_service_answers_as_the_options_say(tmp_path: Path, capsys: Ou
 async def test_a_chat_goes_on_and_a_refused_question_does_not_end_it(
     tmp_path: Path, picture: str, capsys: Out, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    refusals = [LineFull()]
+    refusals = [QueueFull()]
     engine = ScriptedEngine(lambda known: refusals.pop() if refusals else f"{len(known.turns)}. {known.turns[-1].text}")
     monkeypatch.setattr(sys, "stdin", io.StringIO("Again\nAnd now?\n"))
     async with service(tmp_path, engine) as web:
@@ -187,7 +187,7 @@ async def test_the_key_comes_from_the_environment(tmp_path: Path, picture: str, 
         assert "as env:NAME" in await refused(web.url, picture, "What?", key="a-key-of-its-own")
 
 
-@pytest.mark.parametrize("error", [LineFull(), ModelLoading("The model is being loaded. Please ask again later.")])
+@pytest.mark.parametrize("error", [QueueFull(), ModelLoading("The model is being loaded. Please ask again later.")])
 async def test_what_the_service_says_is_said(tmp_path: Path, picture: str, error: BotError) -> None:
     async with service(tmp_path, ScriptedEngine(lambda _: error)) as web:
         assert await refused(web.url, picture, "What?") == str(error)
@@ -207,12 +207,12 @@ class Breaks(ScriptedEngine):
 
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         tell(Piece("It is"))
-        raise LineFull()
+        raise QueueFull()
 
 
 async def test_an_answer_that_breaks_off_says_why(tmp_path: Path, picture: str, capsys: Out) -> None:
     async with service(tmp_path, Breaks()) as web:
-        assert await refused(web.url, picture, "What?") == str(LineFull())
+        assert await refused(web.url, picture, "What?") == str(QueueFull())
     assert capsys.readouterr().out == "It is\n"
 
 

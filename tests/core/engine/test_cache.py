@@ -280,7 +280,7 @@ def test_a_disk_that_is_too_slow_keeps_little_waiting(tmp_path: Path, caplog: py
     large = torch.zeros(1, 1 << 20, 25)  # 105 MB that are never written to
     for number in range(6):
         cache.keep_picture(f"p{number}", large)
-    assert sum(size for _, size in cache._disk._line) <= QUEUED_WRITE_BYTES
+    assert sum(size for _, size in cache._disk._pending) <= QUEUED_WRITE_BYTES
     go_on.set()
     wait(cache)
     assert len(list(tmp_path.rglob("*.safetensors"))) == 2

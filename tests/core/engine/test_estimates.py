@@ -28,14 +28,14 @@ class Day:
     def live(self, questions: int, every_s: float) -> None:
         moments = deque([self.rng.expovariate(1 / every_s) for _ in range(questions)])
         following = moments.popleft()
-        while moments or self.scheduler.running or self.scheduler.line:
-            if not self.scheduler.running and not self.scheduler.line:
+        while moments or self.scheduler.running or self.scheduler.waiting:
+            if not self.scheduler.running and not self.scheduler.waiting:
                 self.now = max(self.now, following)
             while following <= self.now and moments:
                 self.ask(following)
                 following += moments.popleft()
             self.scheduler.admit()
-            for job, place, seconds in self.scheduler.places(self.now):
+            for job, place, seconds in self.scheduler.positions(self.now):
                 if seconds is not None:
                     self.told.setdefault(job, (self.now - job.arrived + seconds, place))
             if step := self.scheduler.next_step(self.now):

@@ -21,7 +21,7 @@ from core.conversation import Conversation
 from core.engine.cache import Cache
 from core.engine.engine import Engine
 from core.engine.request import EngineRequest
-from core.engine.sampler import draw
+from core.engine.sampler import sample
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.engine.worker import ModelWorker
 from core.errors import Busy, OutOfMemory, Unanswerable
@@ -234,7 +234,7 @@ def test_the_kernels_attention_to_no_numbers_is_none_and_other_rows_stay(kernel:
 def test_a_temperature_that_is_almost_zero_is_zero() -> None:
     logits = torch.randn(50)
     for temperature in (1e-300, 1e-40, 1e-6):
-        assert draw(logits, Sampling(temperature=temperature), torch.Generator(), torch.tensor([0]), []) == int(
+        assert sample(logits, Sampling(temperature=temperature), torch.Generator(), torch.tensor([0]), []) == int(
             logits.argmax()
         )
 

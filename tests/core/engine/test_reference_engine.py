@@ -113,7 +113,7 @@ def endless(monkeypatch: pytest.MonkeyPatch) -> Sampling:
     def without_end(logits: torch.Tensor, *_: object) -> torch.Tensor:
         return logits.index_fill(0, torch.tensor([Tokenizer(DEMO).special("<|im_end|>")]), -1e9)
 
-    monkeypatch.setattr("core.engine.reference.penalize", without_end)
+    monkeypatch.setattr("core.engine.reference.apply_penalties", without_end)
     return Sampling(max_new_tokens=4000, temperature=2.0)
 
 
@@ -165,7 +165,7 @@ async def test_a_service_that_ends_tells_who_is_being_answered_and_who_waits(sta
 async def test_one_question_that_fails_harms_no_other(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
     async with start() as engine:
         with monkeypatch.context() as patch:
-            patch.setattr("core.engine.reference.penalize", lambda *_: torch.full((1944,), torch.nan))
+            patch.setattr("core.engine.reference.apply_penalties", lambda *_: torch.full((1944,), torch.nan))
             with pytest.raises(Exception, match="."):
                 await read(engine, ask("1?", make_image(1)), LONG)
         answer, _ = await read(engine, ask("2?", make_image(2)), LONG)

@@ -114,7 +114,7 @@ async def test_the_engine_ends_a_loop_and_says_so(start: Start, monkeypatch: pyt
     def one(logits: torch.Tensor, *_: object) -> int:
         return next(said)
 
-    monkeypatch.setattr("core.engine.worker.draw", one)
+    monkeypatch.setattr("core.engine.worker.sample", one)
     heard: list[object] = []
     async with start() as engine:
         answer = await engine.answer(ask("What?", make_image(1)), Sampling(max_new_tokens=400), heard.append)

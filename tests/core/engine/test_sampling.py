@@ -9,7 +9,7 @@ import torch
 from transformers import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
 from core.engine.generation import GREEDY, read_sampling
-from core.engine.sampler import draw, narrow, penalize
+from core.engine.sampler import apply_penalties, apply_top_k_top_p, sample
 from core.errors import OperatorError
 from core.model.checkpoint import Checkpoint
 from core.model.description import DEMO
@@ -33,13 +33,13 @@ def test_the_logits_that_are_left_are_those_of_transformers(top_k: int, top_p: f
     if top_p < 1:
         expected = TopPLogitsWarper(top_p)(ids, expected)
     sampling = Sampling(top_k=top_k, top_p=top_p, repetition_penalty=1.3)
-    found = narrow(penalize(logits, sampling, prompt, answer) / 0.7, sampling)
+    found = apply_top_k_top_p(apply_penalties(logits, sampling, prompt, answer) / 0.7, sampling)
     assert torch.equal(found, expected[0])
 
 
 def test_presence_is_a_penalty_on_what_was_answered_once() -> None:
     logits = torch.zeros(5)
-    found = penalize(logits, Sampling(presence_penalty=1.5), torch.tensor([0]), [2, 2, 4])
+    found = apply_penalties(logits, Sampling(presence_penalty=1.5), torch.tensor([0]), [2, 2, 4])
     assert found.tolist() == [0.0, 0.0, -1.5, 0.0, -1.5]
     assert logits.tolist() == [0.0] * 5
 
@@ -47,8 +47,8 @@ def test_presence_is_a_penalty_on_what_was_answered_once() -> None:
 def test_greedy_takes_the_likeliest_after_the_penalties() -> None:
     logits = torch.tensor([1.0, 3.0, 2.9])
     greedy = Sampling(temperature=0.0, presence_penalty=0.5)
-    assert draw(logits, greedy, torch.Generator(), torch.tensor([0]), []) == 1
-    assert draw(logits, greedy, torch.Generator(), torch.tensor([0]), [1]) == 2
+    assert sample(logits, greedy, torch.Generator(), torch.tensor([0]), []) == 1
+    assert sample(logits, greedy, torch.Generator(), torch.tensor([0]), [1]) == 2
 
 
 async def test_a_drawn_answer_is_the_one_that_transformers_draws(start: Start, reference: Reference) -> None:

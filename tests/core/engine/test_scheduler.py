@@ -116,12 +116,12 @@ def test_places_count_everybody_for_whom_nothing_was_computed() -> None:
     begun, fresh, queued = job(rows=100), job(rows=100), job(rows=100, size=1000)
     begun.begun = True
     scheduler = admitted(begun, fresh, queued, limit=1000)
-    assert [(who, place) for who, place, _ in scheduler.places(0.0)] == [(fresh, 1), (queued, 2)]
+    assert [(who, place) for who, place, _ in scheduler.positions(0.0)] == [(fresh, 1), (queued, 2)]
 
 
 def test_an_estimate_adds_up_the_work_ahead() -> None:
     scheduler = admitted(job(rows=100), job(rows=100))
-    seconds = [estimate for _, _, estimate in scheduler.places(0.0)]
+    seconds = [estimate for _, _, estimate in scheduler.positions(0.0)]
     assert KNOWN.token is not None
     assert seconds == [
         2.0,
@@ -132,14 +132,14 @@ def test_an_estimate_adds_up_the_work_ahead() -> None:
 def test_an_estimate_waits_for_memory_that_running_answers_hold() -> None:
     running, queued = job(size=100), job(rows=100, size=100)
     scheduler = admitted(running, queued, limit=100)
-    ((_, _, seconds),) = scheduler.places(0.0)
+    ((_, _, seconds),) = scheduler.positions(0.0)
     assert seconds is not None
     assert seconds >= 50 * 0.1 + 2.0  # a usual answer's tokens, and its own prefill
 
 
 def test_of_two_who_wait_for_the_same_memory_the_second_waits_for_the_firsts_answer() -> None:
     scheduler = admitted(job(size=100), job(rows=100, size=100), job(rows=100, size=100), limit=100)
-    (_, _, first), (_, _, second) = scheduler.places(0.0)
+    (_, _, first), (_, _, second) = scheduler.positions(0.0)
     assert first is not None
     assert second is not None
     assert second >= first + 50 * 0.1 + 2.0
@@ -147,7 +147,7 @@ def test_of_two_who_wait_for_the_same_memory_the_second_waits_for_the_firsts_ans
 
 def test_there_is_no_estimate_before_speeds_are_known() -> None:
     scheduler = admitted(job(rows=100), costs=Costs())
-    assert scheduler.places(0.0)[0][2] is None
+    assert scheduler.positions(0.0)[0][2] is None
 
 
 def test_speeds_follow_what_is_measured() -> None:
@@ -166,4 +166,4 @@ def test_the_place_in_line_is_that_of_the_arrival() -> None:
     jobs = [Job(bytes=1, arrived=arrived, answer_tokens=1) for arrived in (3.0, 1.0, 2.0, 2.0)]
     for job in jobs:
         scheduler.add(job)
-    assert list(scheduler.line) == [jobs[1], jobs[2], jobs[3], jobs[0]]
+    assert list(scheduler.waiting) == [jobs[1], jobs[2], jobs[3], jobs[0]]

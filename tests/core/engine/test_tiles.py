@@ -14,7 +14,7 @@ from core.engine.cache import Cache
 from core.engine.prompt import Prompter, picture_keys
 from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
-from core.errors import BadQuestion, LineFull
+from core.errors import BadQuestion, QueueFull
 from core.events import Event, Looking, Piece
 from core.image import Image, tile_id
 from core.model.vision import Grid
@@ -179,11 +179,11 @@ async def test_a_line_that_fills_up_between_two_tiles_keeps_what_was_said_of_the
         try:
             return await ask_first(conversation, sampling, tell)
         except IndexError:
-            raise LineFull from None
+            raise QueueFull from None
 
     answer = await answer_by_tiles(ask("Read it.", tall()), Sampling(), lambda _: None, ask_each)
     assert (answer.text, answer.ending) == ("a", Ending.LENGTH)
-    with pytest.raises(LineFull):
+    with pytest.raises(QueueFull):
         await answer_by_tiles(ask("Read it.", tall()), Sampling(), lambda _: None, ask_each)
 
 

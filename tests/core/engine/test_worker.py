@@ -42,9 +42,9 @@ class Hand(ModelWorker):
             self._advance()
 
     @property
-    def in_line(self) -> list[tuple[int, int]]:
+    def queued(self) -> list[tuple[int, int]]:
         """Patches to look at and rows to prefill of everybody in line."""
-        return [(sequence.patches, sequence.rows) for sequence in self._scheduler.line]
+        return [(sequence.patches, sequence.rows) for sequence in self._scheduler.waiting]
 
 
 @pytest.fixture
@@ -59,10 +59,10 @@ def test_who_waits_in_line_keeps_the_work_that_is_left(worker: Hand) -> None:
     worker.ask(ask("What is shared?", shared))
     for picture in (shared, known, new):
         worker.ask(ask("And this?", picture))
-    assert [patches for patches, _ in worker.in_line] == [PATCHES, 0, PATCHES]
+    assert [patches for patches, _ in worker.queued] == [PATCHES, 0, PATCHES]
     while worker._sequences[0].patches:
         worker._advance()
-    assert [patches for patches, _ in worker.in_line] == [0, 0, PATCHES]
+    assert [patches for patches, _ in worker.queued] == [0, 0, PATCHES]
     worker.finish()
 
 
@@ -73,7 +73,7 @@ def test_who_waits_in_line_about_what_is_known_has_few_rows_left(worker: Hand) -
     for seed in (1, 2):
         worker.ask(ask("Something else?", make_image(seed, 256, 256)))
     worker.ask(known)
-    assert worker.in_line[1] == (0, 1)
+    assert worker.queued[1] == (0, 1)
     worker.finish()
 
 

@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from core import work_context
-from core.errors import BotError, LineFull
+from core.errors import BotError, QueueFull
 from core.events import BeganAgain, Event, Piece, Waiting
 from core.remote.engine import RemoteEngine
 from core.remote.pool import RequestTimes
@@ -142,7 +142,7 @@ async def test_a_full_line_says_so_and_who_gives_up_leaves_it() -> None:
     async with remote(fake, requests=1, waiting=1) as engine:
         writing, waiting = (asyncio.create_task(answer(engine)) for _ in range(2))
         await until(lambda: engine.figures().waiting == 1)
-        with pytest.raises(LineFull):
+        with pytest.raises(QueueFull):
             await answer(engine)
         waiting.cancel()
         await asyncio.wait([waiting])
