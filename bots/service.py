@@ -179,7 +179,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
                     assistant,
                     store,
                     settings.images,
-                    engine.figures,
+                    engine.stats,
                     engine.check,
                     extra_routes,
                     engine.ended,
@@ -196,7 +196,7 @@ def _room_maker(settings: Settings) -> Callable[[], bool]:
 
     It runs at once if the disk is too full to open it.
     """
-    from core.engine.room import COMPUTED_FOLDER, give_way, is_scarce
+    from core.engine.cache_space import COMPUTED_FOLDER, give_way, is_scarce
     from storage.address import file_of
 
     database = file_of(settings.storage.url)

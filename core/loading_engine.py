@@ -31,7 +31,7 @@ class LoadedEngine(Engine, Protocol):
 
     async def ended(self) -> None: ...
 
-    def figures(self) -> EngineStats | None: ...
+    def stats(self) -> EngineStats | None: ...
 
     async def close(self) -> None: ...
 
@@ -91,8 +91,8 @@ class LoadingEngine:
     async def ended(self) -> None:
         await (await self._ready()).ended()
 
-    def figures(self) -> EngineStats | None:
-        return self._engine.figures() if self._engine else None
+    def stats(self) -> EngineStats | None:
+        return self._engine.stats() if self._engine else None
 
     async def close(self) -> None:
         if self._engine is not None:

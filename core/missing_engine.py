@@ -36,8 +36,8 @@ class MissingEngine:
         """Wait for ever: there is nothing that could end."""
         await asyncio.Event().wait()
 
-    def figures(self) -> None:
-        """Return no figures."""
+    def stats(self) -> None:
+        """Return no stats."""
 
     async def close(self) -> None:
         """Do nothing."""

@@ -82,8 +82,8 @@ def _would_be_fetched(name: str) -> Iterator[CheckResult]:
 
 def _stale(cache: Path, checkpoint: "Checkpoint") -> Iterator[CheckResult]:
     """Yield folders that another model or another version of the product computed, and that are no longer read."""
-    from core.engine.disk import FILE_FORMAT
-    from core.engine.room import COMPUTED_FOLDER
+    from core.engine.cache_space import COMPUTED_FOLDER
+    from core.engine.disk_cache import FILE_FORMAT
     from core.model.identity import identify
 
     folders = [

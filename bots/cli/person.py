@@ -96,6 +96,6 @@ def _described(people: Sequence[str], traces: Traces) -> str:
 
 def _drop_computed(settings: Settings) -> None:
     """Remove what the model computed from anybody's words and pictures: it does not say whose they are."""
-    from core.engine.room import COMPUTED_FOLDER, drop_oldest
+    from core.engine.cache_space import COMPUTED_FOLDER, drop_oldest
 
     drop_oldest(settings.engine.cache / COMPUTED_FOLDER, sys.maxsize)

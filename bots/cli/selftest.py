@@ -58,7 +58,7 @@ class SelfTest:
                 results.append(result)
                 self._print(result)
             self._summary = SelftestSummary(results, self._summary.is_demo, peak_memory())
-            self._stats = engine.figures() or self._stats
+            self._stats = engine.stats() or self._stats
         finally:
             self._forget(engine.forget)
             await engine.close()

@@ -26,13 +26,13 @@ GROUPS = {
 
 
 async def stats(_: AnswerRequest, services: Services, translator: Translator) -> CommandResult:
-    figures = services.figures()
+    stats = services.engine_stats()
     return CommandResult(
         translator.say(
             "Answers being written: {running}, waiting: {waiting}\nAnswered today: {answered}\n"
             "Memory: {used} MB used, {free} MB free",
-            running=getattr(figures, "running", 0),
-            waiting=getattr(figures, "waiting", 0),
+            running=getattr(stats, "running", 0),
+            waiting=getattr(stats, "waiting", 0),
             answered=await services.store.answered_today(),
             used=round(psutil.Process().memory_info().rss / MEGABYTE),
             free=round(psutil.virtual_memory().available / MEGABYTE),

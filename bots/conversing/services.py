@@ -28,7 +28,7 @@ async def _never() -> None:
 class Services:
     """The shared services. Each platform reports to `health`.
 
-    `figures` returns the engine's current numbers, `check_model` raises why it cannot answer, and `model_ended` returns
+    `engine_stats` returns the engine's numbers, `check_model` raises why it cannot answer, and `model_ended` returns
     when it never will again. `extra_routes` holds routes that the web adapter carries for others, or None without it.
     `permissions` are those of each platform that was started, by its name. `leases` say what is left to other replicas.
     """
@@ -36,7 +36,7 @@ class Services:
     assistant: Assistant
     store: Store
     images: ImagesConfig = field(default_factory=ImagesConfig)
-    figures: Callable[[], object] = lambda: None
+    engine_stats: Callable[[], object] = lambda: None
     check_model: Callable[[], None] = lambda: None
     extra_routes: "Router | None" = None
     model_ended: Callable[[], Awaitable[None]] = _never

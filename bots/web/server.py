@@ -41,7 +41,7 @@ async def serve(config: WebConfig, services: Services, ready: Callable[[str], No
     receiver = Receiver(services)
     readiness = Readiness(services.store, services.assistant.stats, services.check_model)
     operation = Operation(
-        services.assistant.stats, services.figures, services.health, readiness,
+        services.assistant.stats, services.engine_stats, services.health, readiness,
         permissions=services.permissions, leases=services.leases,
     )  # fmt: skip
     app = make_app(config, receiver, services.images, operation, services.extra_routes)

@@ -1,7 +1,7 @@
 """Cache what was computed: image features by picture, keys and values by the rows they were computed from.
 
 The cache keeps them in memory up to a byte limit, dropping the least recently used first, and on disk
-(`core.engine.disk`). Rows are found by token ids and image ids, never by text: at worst a shorter prefix is found.
+(`core.engine.disk_cache`). Rows are found by token ids and image ids, never by text: at worst a shorter prefix.
 Another conversation that begins alike may use them too. They belong to the conversation they were computed for, and go
 when it is forgotten.
 """
@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.engine.disk import Arrays, Disk, Selects
+from core.engine.disk_cache import Arrays, DiskCache, Selects
 from core.engine.prompt import Ints, picture_keys
 from core.image import tile_ids
 from core.model.kv import KV, take_pages
@@ -43,7 +43,7 @@ class CacheEntry:
 class Cache:
     """The prefix cache and image cache, for the model thread only. `limit` is in bytes of memory."""
 
-    def __init__(self, limit: int, disk: Disk | None) -> None:
+    def __init__(self, limit: int, disk: DiskCache | None) -> None:
         self.limit = limit
         self.used = 0
         self._most = sys.maxsize  # the largest allowed limit; falls once memory was missing

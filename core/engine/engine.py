@@ -21,12 +21,12 @@ from core.answer import Answer
 from core.context import shorten
 from core.conversation import Conversation
 from core.engine.cache import Cache
+from core.engine.cache_space import COMPUTED_FOLDER
 from core.engine.config import EngineConfig, Kind
-from core.engine.disk import Disk
-from core.engine.generation import read_sampling
+from core.engine.disk_cache import DiskCache
+from core.engine.generation_config import read_sampling
 from core.engine.grammar import Grammar, Grammars
 from core.engine.request import Doubt, EngineRequest, EventChannel, Forget, KeepOnly
-from core.engine.room import COMPUTED_FOLDER
 from core.engine.stats import EngineStats
 from core.engine.tile_by_tile import answer_by_tiles
 from core.engine.tokenizer import Tokenizer
@@ -62,7 +62,7 @@ class ModelThread(Protocol):
 
     def put(self, message: Message | None) -> None: ...
 
-    def figures(self) -> EngineStats: ...
+    def stats(self) -> EngineStats: ...
 
     def check(self) -> None: ...
 
@@ -178,8 +178,8 @@ class Engine:
         """Wait until the thread has ended and nothing will be answered any more."""
         await self._ended.wait()
 
-    def figures(self) -> EngineStats:
-        return replace(self._worker.figures(), model=self._model)
+    def stats(self) -> EngineStats:
+        return replace(self._worker.stats(), model=self._model)
 
     async def close(self) -> None:
         """End the thread. Answers still being written end with `Busy`."""
@@ -247,7 +247,7 @@ def _load_native(config: EngineConfig, progress: Callable[[float], None]) -> Mod
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads, progress)
         tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
         grammars = Grammars(tokenizer.json, model.text_config.vocab_size, model.eos_token_ids)
-        kept = Disk(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
+        kept = DiskCache(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
     limit = _room(config, model)

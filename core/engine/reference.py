@@ -17,7 +17,7 @@ from core.answer import Answer, Ending, Figures
 from core.conversation import Conversation, Turn
 from core.engine.any_model import make_inputs
 from core.engine.certainty import Certainty
-from core.engine.generation import sampling_of
+from core.engine.generation_config import sampling_of
 from core.engine.memory import explain
 from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
@@ -53,7 +53,7 @@ class ReferenceWorker:
         """Pictures are looked at with their question, and nothing is kept to forget. From any thread."""
         self._queue.put(message)
 
-    def figures(self) -> EngineStats:
+    def stats(self) -> EngineStats:
         return replace(self._stats, waiting=len(self._waiting))
 
     def check(self) -> None:

@@ -12,7 +12,7 @@ from torch import Tensor
 from core.answer import Ending
 from core.engine.cache import Cache
 from core.engine.certainty import Certainty
-from core.engine.generation import GREEDY
+from core.engine.generation_config import GREEDY
 from core.engine.grammar import Grammars
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory, explain, out_of_memory
@@ -40,7 +40,7 @@ LOOK_AHEAD_SECONDS = 0.1  # of encoding before the inbox is read again
 
 
 class ModelWorker:
-    """The model thread's work. Only `put`, `figures` and `check` may be called from other threads."""
+    """The model thread's work. Only `put`, `stats` and `check` may be called from other threads."""
 
     def __init__(
         self,
@@ -78,8 +78,8 @@ class ModelWorker:
         """Queue a message: a request, a picture to encode when idle, or None to finish. Thread-safe."""
         self._queue.put(message)
 
-    def figures(self) -> EngineStats:
-        """Return the current figures. Thread-safe."""
+    def stats(self) -> EngineStats:
+        """Return the current stats. Thread-safe."""
         scheduler = self._scheduler
         return replace(
             self._totals,

@@ -92,7 +92,7 @@ class RemoteEngine:
         """Wait for ever: engines that end elsewhere may come back."""
         await asyncio.Event().wait()
 
-    def figures(self) -> EngineStats:
+    def stats(self) -> EngineStats:
         model = next((endpoint.model.name for endpoint in self._pool.endpoints if endpoint.model), "")
         return replace(self._stats, running=self._pool.running, waiting=len(self._pool.waiting), model=model)
 

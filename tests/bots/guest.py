@@ -120,7 +120,7 @@ async def opened(
     assistant = Assistant(engine, store, quota=UNLIMITED)
     health = Health()
     health.mark_working(platform)
-    services = Services(assistant, store, images, engine.figures, health=health, model=model)
+    services = Services(assistant, store, images, engine.stats, health=health, model=model)
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(web.run(web.Config(port=0), services, listening.set_result))
     try:

@@ -391,7 +391,7 @@ async def test_while_one_waits_place_estimate_and_what_happens_are_told(
     async with visit(platform, demo, tmp_path, language=language) as (_, guest):
         pictures = [await make_image(picture) for picture in crowd]
         others = [asyncio.create_task(directly(demo, ("What is it?", (picture,)))) for picture in pictures]
-        while not demo.figures().running:  # they all came at once
+        while not demo.stats().running:  # they all came at once
             await asyncio.sleep(0.01)
         seen = await guest.ask({"en": "What is it?", "zh": "这是什么？"}[language], Sent("mine.png", "image/png", mine))
         for other in others:

@@ -210,7 +210,7 @@ class _Engine(ScriptedEngine):
     async def ended(self) -> None:
         pass
 
-    def figures(self) -> None:
+    def stats(self) -> None:
         pass
 
     async def close(self) -> None:

@@ -34,7 +34,7 @@ async def elsewhere(folder: Path, *urls: str, **settings: Any) -> AsyncIterator[
     """A page whose engines are at these addresses."""
     engine = await RemoteEngine.start(EngineConfig(urls=urls, **settings))
     try:
-        async with service(folder, engine, figures=engine.figures) as web:
+        async with service(folder, engine, engine_stats=engine.stats) as web:
             yield web, engine
     finally:
         await engine.close()
@@ -75,7 +75,7 @@ async def test_answers_of_another_service_are_those_of_its_model(demo: Engine, t
     expected = await directly(demo, (questions[0], (invoice,)), *((text, ()) for text in questions[1:]))
     here, there = folders(tmp_path, "here", "there")
     async with (
-        service(there, demo, figures=demo.figures) as other,
+        service(there, demo, engine_stats=demo.stats) as other,
         elsewhere(here, f"{other.url}/v1", model="demo") as (web, engine),
     ):
         first = await analyzed(web, questions[0], invoice)
@@ -84,7 +84,7 @@ async def test_answers_of_another_service_are_those_of_its_model(demo: Engine, t
         turns = (await web.client.get(f"/api/v1/conversations/{first['conversation']}")).json()["turns"]
         retried = await web.client.post(f"/api/v1/conversations/{first['conversation']}/retry")
         table, table_there = [await chart_as_csv(it) for it in (web, other)]
-        figures = engine.figures()
+        figures = engine.stats()
     assert [first["text"], again["text"]] == expected[:2]
     assert marked["boxes"] and turns[2]["answer"]["marked"]
     assert retried.status_code == 200
@@ -96,7 +96,7 @@ async def test_a_shrunk_picture_has_its_receipt_and_a_closer_look(demo: Engine, 
     """What the model writes elsewhere is looked after here."""
     here, there = folders(tmp_path, "here", "there")
     async with (
-        service(there, demo, figures=demo.figures) as other,
+        service(there, demo, engine_stats=demo.stats) as other,
         elsewhere(here, f"{other.url}/v1", model="demo") as (web, _),
     ):
         asked = await analyzed(web, "What is the total?", enlarged(sample("invoice"), 8))
@@ -240,6 +240,6 @@ async def test_the_doctor_says_what_is_not_sent_and_which_engine_is_not_there(tm
 
 async def test_the_doctor_finds_that_the_demo_model_sees(demo: Engine, tmp_path: Path) -> None:
     here, there = folders(tmp_path, "here", "there")
-    async with service(there, demo, figures=demo.figures) as other:
+    async with service(there, demo, engine_stats=demo.stats) as other:
         results = await found(here, [f"{other.url}/v1"])
     assert {result.level for result in results} == {Level.OK}, results

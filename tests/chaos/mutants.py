@@ -243,7 +243,7 @@ def _nothing_forgotten(_: Any) -> Any:
 
 @mutant(
     "the cache starves the disk",
-    "core.engine.disk:Disk._make_room",
+    "core.engine.disk_cache:DiskCache._make_room",
     "storage.store:Store.make_room_with",
     seen_by=["disk"],
 )

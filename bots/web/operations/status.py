@@ -61,12 +61,12 @@ class Troubles(logging.Handler):
 class Operation:
     """The service's state.
 
-    `figures` returns the engine's numbers, `health` what works, `readiness` whether it can answer. `permissions` are
-    those of each chat platform, and `leases` know the other replicas.
+    `engine_stats` returns the engine's numbers, `health` what works, `readiness` whether it can answer. `permissions`
+    are those of each chat platform, and `leases` know the other replicas.
     """
 
     stats: Stats
-    figures: Callable[[], object] | None = None
+    engine_stats: Callable[[], object] | None = None
     health: Health = field(default_factory=Health)
     readiness: Readiness | None = None
     troubles: Troubles = field(default_factory=Troubles)
@@ -82,16 +82,16 @@ class Operation:
 
     def engine(self) -> dict[str, float]:
         """Return the engine's numbers by name, or none without an engine that counts."""
-        figures = self.figures() if self.figures else None
-        if not is_dataclass(figures):
+        stats = self.engine_stats() if self.engine_stats else None
+        if not is_dataclass(stats):
             return {}
-        values = {part.name: getattr(figures, part.name) for part in fields(figures)}
+        values = {part.name: getattr(stats, part.name) for part in fields(stats)}
         return {name: value for name, value in values.items() if isinstance(value, int | float)}
 
     def about(self) -> dict[str, str]:
         """Return which version and model answer here: version, model, precision, kernel, replica."""
-        figures = self.figures() if self.figures else None
-        engine = {name: str(getattr(figures, name, "")) for name in ("model", "precision", "kernel")}
+        stats = self.engine_stats() if self.engine_stats else None
+        engine = {name: str(getattr(stats, name, "")) for name in ("model", "precision", "kernel")}
         replica = {"replica": self.leases.name} if self.leases.name else {}
         return {"version": VERSION, **engine, **replica}
 

@@ -14,7 +14,7 @@ import core
 from bots.cli.doctor import examine
 from bots.cli.machine import judge_clock, judge_memory, judge_room
 from bots.conversing.check_result import CheckResult, Level
-from core.engine.disk import FILE_FORMAT
+from core.engine.disk_cache import FILE_FORMAT
 from core.model.checkpoint import Checkpoint
 from core.model.identity import identify
 from core.pictures import fonts

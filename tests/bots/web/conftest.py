@@ -75,7 +75,7 @@ async def service(
     quota: QuotaConfig = UNLIMITED,
     storage: StoreConfig = StoreConfig(),
     kind: type[Store] = Store,
-    figures: Callable[[], object] = lambda: None,
+    engine_stats: Callable[[], object] = lambda: None,
     model: ModelDescription = ModelDescription(),
     leases_of: Callable[[Store], Leases] = lambda store: SingleReplica(),
     url: str = "",
@@ -88,7 +88,7 @@ async def service(
     address: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     leases = leases_of(store)
     assistant = Assistant(engine or ScriptedEngine(), store, quota=quota, leases=leases)
-    services = Services(assistant, store, figures=figures, model=model, leases=leases)
+    services = Services(assistant, store, engine_stats=engine_stats, model=model, leases=leases)
     keeping = asyncio.create_task(leases.run())
     task: asyncio.Future[None] = asyncio.ensure_future(serve(config, services, address.set_result))
     first: list[asyncio.Future[Any]] = [task, address]

@@ -13,7 +13,7 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_tensors
 
 from core.engine.cache import Cache
-from core.engine.disk import QUEUED_WRITE_BYTES, Disk
+from core.engine.disk_cache import QUEUED_WRITE_BYTES, DiskCache
 from core.engine.prompt import Ints, picture_keys
 from core.model.kv import KV
 
@@ -34,7 +34,7 @@ def make_kv(length: int = 0, seed: int = 0, dtype: torch.dtype = torch.float16) 
 
 
 def open_cache(folder: Path, identity: str = "model-1", limit: int = MUCH, disk: int = MUCH) -> Cache:
-    return Cache(limit, Disk(folder, identity, disk))
+    return Cache(limit, DiskCache(folder, identity, disk))
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.float32])
@@ -301,7 +301,7 @@ def test_files_that_cannot_be_opened_for_want_of_memory_are_not_removed(
         raise OSError(errno.ENOMEM, "Cannot allocate memory")
 
     with monkeypatch.context() as patch:
-        patch.setattr("core.engine.disk.TensorFile", fail)
+        patch.setattr("core.engine.disk_cache.TensorFile", fail)
         with pytest.raises(OSError, match="allocate"):
             cache.picture("cat")
     assert cache.picture("cat") is not None
@@ -390,7 +390,7 @@ def test_a_conversation_that_memory_has_no_room_for_is_found_once_it_is_written(
 
 
 def test_what_had_to_leave_the_folder_is_not_looked_for_any_more(tmp_path: Path) -> None:
-    disk = Disk(tmp_path, "model-1", 0)
+    disk = DiskCache(tmp_path, "model-1", 0)
     cache = Cache(0, disk)
     cache.keep("t:1", rows(1, 2, 3), make_kv(3))
     cache.close()

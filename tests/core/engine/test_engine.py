@@ -134,13 +134,13 @@ async def test_a_picture_in_another_conversation_is_not_looked_at_again(start: S
         await read(engine, ask("What is it?", make_image(1)), GREEDY)
         _, events = await read(engine, ask("Something else about it?", make_image(3), make_image(1)), GREEDY)
         assert [event for event in events if isinstance(event, Looking)] == [Looking(1, 1)]
-        assert engine.figures().pictures_computed == 2
+        assert engine.stats().pictures_computed == 2
 
 
 async def test_a_picture_looked_at_ahead_is_ready_when_its_question_comes(start: Start) -> None:
     async with start() as engine:
         await engine.encode_ahead(make_image(1))
-        while not engine.figures().pictures_computed:
+        while not engine.stats().pictures_computed:
             await asyncio.sleep(0.01)
         _, events = await read(engine, ask("What is it?", make_image(1)), GREEDY)
     assert not any(isinstance(event, Looking) for event in events)
@@ -149,19 +149,19 @@ async def test_a_picture_looked_at_ahead_is_ready_when_its_question_comes(start:
 async def test_one_picture_for_two_askers_is_looked_at_once(start: Start) -> None:
     async with start(cache_limit_gb=0) as engine:
         await asyncio.gather(*[read(engine, ask(f"Question {n}", make_image(1)), GREEDY) for n in range(3)])
-        assert engine.figures().pictures_computed == 1
+        assert engine.stats().pictures_computed == 1
 
 
 async def test_closing_stops_the_model_and_frees_its_memory(start: Start) -> None:
     async with start() as engine:
         answering = await writing(partial(engine.answer, ask("Write.", make_image(1)), Sampling(max_new_tokens=4000)))
-        assert engine.figures().running == 1
+        assert engine.stats().running == 1
         await hang_up(answering)
-        written = engine.figures().tokens_written
-        while engine.figures().running:
+        written = engine.stats().tokens_written
+        while engine.stats().running:
             await asyncio.sleep(0.001)
-        assert engine.figures().tokens_written <= written + 2
-        assert engine.figures().kv_bytes == 0
+        assert engine.stats().tokens_written <= written + 2
+        assert engine.stats().kv_bytes == 0
         answer, _ = await read(engine, ask("Still there?"), GREEDY)
         assert answer.text
 
@@ -228,7 +228,7 @@ async def test_a_cache_that_cannot_be_made_is_said_at_the_start(start: Start, tm
 async def test_an_open_answer_is_busy_when_the_engine_closes(start: Start) -> None:
     async with start() as engine:
         running = asyncio.create_task(read(engine, ask("Write."), Sampling(max_new_tokens=4000)))
-        while not engine.figures().tokens_written:
+        while not engine.stats().tokens_written:
             await asyncio.sleep(0.001)
     with pytest.raises(Busy, match="restart"):
         await running

@@ -133,7 +133,7 @@ STARVE = textwrap.dedent("""
             return type(error).__name__
         finally:
             await hang_up(answering)
-            while engine.figures().running:
+            while engine.stats().running:
                 await asyncio.sleep(0.01)
 
     async def main():
@@ -144,10 +144,10 @@ STARVE = textwrap.dedent("""
         for number in range(24):
             pictures = [make_image(1 + number % 3, 256, 256), *(make_image(k, 256, 256) for k in range(4, 10))]
             await outcome(engine, replace(ask(f"Number {number}?", *pictures), id=f"t:{number}"), SMALL)
-        said["cached"] = engine.figures().cache_bytes
+        said["cached"] = engine.stats().cache_bytes
         leave(2_000_000)
         said["gives way"] = await outcome(engine, question, LARGE)
-        said["left"] = engine.figures().cache_bytes
+        said["left"] = engine.stats().cache_bytes
         said["small"] = await outcome(engine, question, SMALL)
         leave(2_000_000)
         said["too large"] = await outcome(engine, ask("And more " * 5000), SMALL)  # 50 MB
@@ -230,13 +230,13 @@ READ = textwrap.dedent("""
     import psutil
 
     from core import hardware
-    from core.engine.disk import Disk
+    from core.engine.disk_cache import DiskCache
 
     folder, size, spare = Path(sys.argv[1]), 64_000_000, int(sys.argv[2])
-    disk = Disk(folder / "computed", "model", 1 << 40)
+    disk = DiskCache(folder / "computed", "model", 1 << 40)
     disk.write("rows-1", {"rows": np.arange(9), "values": np.ones(size, np.int8)})
     disk.close()
-    disk = Disk(folder / "computed", "model", 1 << 40)
+    disk = DiskCache(folder / "computed", "model", 1 << 40)
     used = psutil.Process().memory_info().vms
     resource.setrlimit(resource.RLIMIT_AS, (used + spare, resource.RLIM_INFINITY))
     try:

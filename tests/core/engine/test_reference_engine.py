@@ -148,7 +148,7 @@ async def test_who_leaves_frees_the_model_for_the_next(start: Start, endless: Sa
         leaving.cancel()
         answer, _ = await read(engine, ask("2?", make_image(2)), Sampling(max_new_tokens=5))
         assert answer.figures.answer_tokens <= 5
-        assert engine.figures().tokens_written < 4000
+        assert engine.stats().tokens_written < 4000
 
 
 async def test_a_service_that_ends_tells_who_is_being_answered_and_who_waits(start: Start, endless: Sampling) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers import RepetitionPenaltyLogitsProcessor, TemperatureLogitsWarper, TopKLogitsWarper, TopPLogitsWarper
 
-from core.engine.generation import GREEDY, read_sampling
+from core.engine.generation_config import GREEDY, read_sampling
 from core.engine.sampler import apply_penalties, apply_top_k_top_p, sample
 from core.errors import OperatorError
 from core.model.checkpoint import Checkpoint

@@ -34,4 +34,4 @@ async def test_hostile_schemas_harm_nobody(folder: Path) -> None:
 
 def assert_usable(engine: Engine) -> None:
     engine.check()
-    assert engine.figures().running == 0
+    assert engine.stats().running == 0

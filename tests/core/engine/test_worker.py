@@ -91,7 +91,7 @@ def test_pictures_looked_at_ahead_stay_only_in_the_cache(worker: Hand) -> None:
     worker.put(make_image(1, 256, 256))
     worker._receive()
     worker.finish()
-    assert worker.figures().pictures_computed == 1
+    assert worker.stats().pictures_computed == 1
     assert worker._image_encoder._features == {}
 
 

@@ -59,7 +59,7 @@ async def test_an_answer_comes_piece_by_piece_with_its_figures() -> None:
     events: list[Event] = []
     async with remote(FakeEngine()) as engine:
         found = await engine.answer(asked(), Sampling(), events.append)
-        figures = engine.figures()
+        figures = engine.stats()
     assert [event.text for event in events if isinstance(event, Piece)] == ["It", " is", " red."]
     assert events[0] == Waiting(1, None)
     assert (found.text, found.ending) == ("It is red.", Ending.DONE)
@@ -549,14 +549,14 @@ async def test_stopping_closes_the_stream(script: Script) -> None:
         asking.cancel()
         await asyncio.wait([asking])
         await until(lambda: fake.hung_up == 1)
-        assert engine.figures().running == 0
+        assert engine.stats().running == 0
 
 
 async def test_closing_ends_what_is_written_and_what_waits() -> None:
     fake = FakeEngine(usual=slow)
     async with remote(fake, requests=1) as engine:
         writing, waiting = (asyncio.create_task(answer(engine)) for _ in range(2))
-        await until(lambda: bool(fake.running) and engine.figures().waiting == 1)
+        await until(lambda: bool(fake.running) and engine.stats().waiting == 1)
         await engine.close()
         for task in (writing, waiting):
             with pytest.raises(EngineEnded):

@@ -103,10 +103,10 @@ async def test_what_one_engine_has_no_room_for_goes_to_another() -> None:
         tasks = [asyncio.create_task(answer(engine, asked(id="telegram:1"))) for _ in range(5)]
         await until(lambda: sum(fake.running for fake in fakes) == 4)
         assert [fake.running for fake in fakes] == [2, 2]
-        assert engine.figures().waiting == 1 and engine.figures().running == 4
+        assert engine.stats().waiting == 1 and engine.stats().running == 4
         held.go(5)
         await asyncio.gather(*tasks)
-    assert engine.figures().running == 0
+    assert engine.stats().running == 0
 
 
 async def test_who_came_first_is_next_and_hears_the_place() -> None:
@@ -129,7 +129,7 @@ async def test_who_came_first_is_next_and_hears_the_place() -> None:
         tasks = []
         for name, arrived in (("c", 3.0), ("a", 1.0), ("b", 2.0)):  # c's pictures took the shortest time to open
             tasks.append(asyncio.create_task(ask(name, arrived)))
-            await until(lambda line=len(tasks): engine.figures().waiting == line)  # type: ignore[misc]
+            await until(lambda line=len(tasks): engine.stats().waiting == line)  # type: ignore[misc]
         held.go(4)
         await asyncio.gather(first, *tasks)
     assert fake.questions() == ["first", "a", "b", "c"]
@@ -141,14 +141,14 @@ async def test_a_full_line_says_so_and_who_gives_up_leaves_it() -> None:
     fake = FakeEngine(usual=held)
     async with remote(fake, requests=1, waiting=1) as engine:
         writing, waiting = (asyncio.create_task(answer(engine)) for _ in range(2))
-        await until(lambda: engine.figures().waiting == 1)
+        await until(lambda: engine.stats().waiting == 1)
         with pytest.raises(QueueFull):
             await answer(engine)
         waiting.cancel()
         await asyncio.wait([waiting])
-        assert engine.figures().waiting == 0
+        assert engine.stats().waiting == 0
         again = asyncio.create_task(answer(engine))
-        await until(lambda: engine.figures().waiting == 1)
+        await until(lambda: engine.stats().waiting == 1)
         held.go(2)
         await asyncio.gather(writing, again)
     assert len(fake.asked) == 2
@@ -158,7 +158,7 @@ async def test_those_who_wait_are_told_when_no_engine_is_left() -> None:
     fake = FakeEngine(usual=slow)
     async with remote(fake, requests=1) as engine:
         tasks = [asyncio.create_task(answer(engine)) for _ in range(3)]
-        await until(lambda: fake.running == 1 and engine.figures().waiting == 2)
+        await until(lambda: fake.running == 1 and engine.stats().waiting == 2)
         await fake.stop()
         for error in await asyncio.gather(*tasks, return_exceptions=True):
             assert isinstance(error, BotError) and "cannot be reached" in str(error)
@@ -187,7 +187,7 @@ async def test_a_listener_that_fails_delays_no_one_else(caplog: pytest.LogCaptur
         await until(lambda: fake.running == 1)
         deaf = asyncio.create_task(engine.answer(asked(), Sampling(), fails))
         waiting = asyncio.create_task(answer(engine))
-        await until(lambda: engine.figures().waiting == 2)
+        await until(lambda: engine.stats().waiting == 2)
         held.go(3)
         assert [(await task).text for task in (writing, waiting)] == ["It is red."] * 2
         with pytest.raises(KeyError):

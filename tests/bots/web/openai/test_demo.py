@@ -17,7 +17,7 @@ async def test_the_package_reads_the_invoice_asks_on_and_streams(demo: Engine, t
     invoice = sample("invoice")
     expected = await directly(demo, ("What is the total?", (invoice,)), ("What is the tax rate?", ()))
     first: list[Any] = [user("What is the total?", sent(invoice))]
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         reply = await asked.chat.completions.create(model="demo", messages=first)
         nothing_extra(reply)
         assert reply.choices[0].message.content == expected[0]
@@ -38,7 +38,7 @@ async def test_the_package_reads_the_invoice_asks_on_and_streams(demo: Engine, t
 
 
 async def test_the_package_hears_why_it_is_refused(demo: Engine, tmp_path: Path) -> None:
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         for messages, code in (
             ([user("What?", sent(b"no picture"))], "invalid_image"),
             ([user("What is the capital of France?")], "no_picture"),
@@ -54,7 +54,7 @@ async def test_the_package_hears_why_it_is_refused(demo: Engine, tmp_path: Path)
 
 async def test_limits_and_stop_texts_end_an_answer(demo: Engine, tmp_path: Path) -> None:
     messages: list[Any] = [user("What is the total?", sent(sample("invoice")))]
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         whole = (await asked.chat.completions.create(model="demo", messages=messages)).choices[0].message.content or ""
         short = await asked.chat.completions.create(model="demo", messages=messages, max_tokens=2)
         assert short.choices[0].finish_reason == "length"
@@ -67,14 +67,14 @@ async def test_limits_and_stop_texts_end_an_answer(demo: Engine, tmp_path: Path)
 
 async def test_closing_a_stream_and_cancelling_free_the_model(demo: Engine, tmp_path: Path) -> None:
     messages: list[Any] = [user("Extract all text", sent(sample("invoice")))]
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         stream = await asked.chat.completions.create(model="demo", messages=messages, stream=True)
         async for _ in stream:
             break
         await stream.close()
-        await until(lambda: demo.figures().running == 0, 60)
+        await until(lambda: demo.stats().running == 0, 60)
         task = asyncio.create_task(asked.chat.completions.create(model="demo", messages=messages))
-        await until(lambda: demo.figures().running == 1 or task.done(), 60)
+        await until(lambda: demo.stats().running == 1 or task.done(), 60)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await until(lambda: demo.figures().running == 0, 60)
+        await until(lambda: demo.stats().running == 0, 60)

@@ -33,7 +33,7 @@ MESSAGES: list[Any] = [user("What is the total?", sent(sample("invoice")))]
 
 
 async def test_the_package_parses_what_the_demo_model_writes(demo: Engine, tmp_path: Path) -> None:
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         reply = await asked.chat.completions.parse(model="demo", messages=MESSAGES, response_format=Invoice)
         assert isinstance(reply.choices[0].message.parsed, Invoice)
         any_object = await asked.chat.completions.create(
@@ -49,7 +49,7 @@ async def test_the_package_parses_what_the_demo_model_writes(demo: Engine, tmp_p
 
 
 async def test_a_forced_call_has_valid_arguments_whole_and_streamed(demo: Engine, tmp_path: Path) -> None:
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         reply = await asked.chat.completions.create(model="demo", messages=MESSAGES, tools=[TOOL], tool_choice=NAMED)
         nothing_extra(reply)
         calls = reply.choices[0].message.tool_calls
@@ -74,7 +74,7 @@ async def test_others_read_the_same_beside_json_and_a_refused_schema(demo: Engin
         "type": "json_schema",
         "json_schema": {"name": "x", "schema": {"type": "array", "uniqueItems": True}},
     }
-    async with service(tmp_path, demo, figures=demo.figures) as web, client(web) as asked:
+    async with service(tmp_path, demo, engine_stats=demo.stats) as web, client(web) as asked:
         answers = await asyncio.gather(
             asked.chat.completions.create(model="demo", messages=MESSAGES),
             asked.chat.completions.create(model="demo", messages=MESSAGES, tools=[TOOL], tool_choice=NAMED),

@@ -85,7 +85,7 @@ def exported(text: str) -> set[str]:
 
 async def test_every_number_of_a_question_is_exported_as_prometheus_wants_it(tmp_path: Path) -> None:
     figures = EngineStats(running=1, model="demo", precision="int8", kernel="int8-AVX2", decode_s=2.5)
-    async with service(tmp_path, ScriptedEngine(), figures=lambda: figures) as web:
+    async with service(tmp_path, ScriptedEngine(), engine_stats=lambda: figures) as web:
         await web.ask("What?", "red")
         await web.ask("And what?", "red")
         text = (await web.client.get("/metrics")).text
@@ -106,7 +106,7 @@ async def test_every_number_of_a_question_is_exported_as_prometheus_wants_it(tmp
 
 
 async def test_the_dashboard_and_the_alerts_name_only_what_is_exported(tmp_path: Path) -> None:
-    async with service(tmp_path, ScriptedEngine(), figures=EngineStats) as web:
+    async with service(tmp_path, ScriptedEngine(), engine_stats=EngineStats) as web:
         await web.ask("What?", "red")
         known = exported((await web.client.get("/metrics")).text)
     dashboard = json.loads((MONITORING / "grafana.json").read_text("utf-8"))

@@ -14,7 +14,7 @@ pytestmark = needs_chromium
 
 async def test_a_slow_answer_leads_to_its_stages_also_while_the_page_renews_itself(tmp_path: Path) -> None:
     figures = EngineStats(kv_bytes=3 * 1048576, decode_s=2.5)
-    async with service(tmp_path, figures=lambda: figures) as web, started() as browser:
+    async with service(tmp_path, engine_stats=lambda: figures) as web, started() as browser:
         for _ in range(12):
             await web.ask("What?", "red")
         async with visit(browser, web.url, "/admin") as page:

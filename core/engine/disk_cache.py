@@ -21,7 +21,7 @@ from safetensors.numpy import save_file
 
 from core import cache_folder, hardware
 from core.disk_space import free, reserve
-from core.engine import room
+from core.engine import cache_space
 from core.engine.prompt import Ints
 from core.model.tensor_file import TensorFile
 
@@ -33,7 +33,7 @@ FILE_HEADER_BYTES = 1024  # roughly
 FILE_FORMAT = 5  # raise it when names or arrays of the files change
 
 
-class Disk:
+class DiskCache:
     """The cache files of one model identity below `folder`. `limit` bytes hold for all identities together."""
 
     def __init__(self, folder: Path, identity: str, limit: int) -> None:
@@ -141,8 +141,8 @@ class Disk:
         if size > self._limit:
             return False
         kept = reserve(self._root)
-        excess = sum(bytes_ for _, bytes_, _ in room.files(self._root)) + size - self._limit
-        for path in room.drop_oldest(self._root, max(excess, kept + size - free(self._root))):
+        excess = sum(bytes_ for _, bytes_, _ in cache_space.files(self._root)) + size - self._limit
+        for path in cache_space.drop_oldest(self._root, max(excess, kept + size - free(self._root))):
             self._forget_rows(path)
         return free(self._root) - size >= kept
 
