@@ -379,7 +379,7 @@ class Assistant:
                 answer = None
                 if not is_stopped():
                     writing = self._engine.answer(conversation, asked.sampling, hear)
-                    answer = await self._turns.until_stopped(conversation.id, writing)
+                    answer = await self._locks.until_stopped(conversation.id, writing)
                 answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
             raise  # the answer did not begin (busy, too long), so there is nothing to save

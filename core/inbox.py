@@ -1,4 +1,4 @@
-"""Store incoming messages before the platform is told that they arrived, then work them off.
+"""Store incoming messages before the platform is told that they arrived, then process them.
 
 Messages are handled in order within a conversation; conversations run in parallel. Unfinished messages are taken up
 after a restart. The inbox knows no platform: a payload is the adapter's own JSON.
@@ -199,11 +199,11 @@ class Inbox:
     def _begin(self, conversation_id: str, lane: Lane) -> None:
         lane.stale = self._leases.shared
         self._lanes[conversation_id] = lane
-        lane.task = asyncio.create_task(self._work_off(conversation_id, lane))
+        lane.task = asyncio.create_task(self._process(conversation_id, lane))
         self._tasks.add(lane.task)
         lane.task.add_done_callback(self._tasks.discard)
 
-    async def _work_off(self, conversation_id: str, lane: Lane) -> None:
+    async def _process(self, conversation_id: str, lane: Lane) -> None:
         try:
             if lane.after:
                 await asyncio.wait(lane.after)
@@ -211,7 +211,7 @@ class Inbox:
                 while lane.messages or lane.stale:
                     await self._refresh(conversation_id, lane)
                     if lane.messages:
-                        await self._work_off_next(conversation_id, lane)
+                        await self._process_next(conversation_id, lane)
         except (LeaseLost, StoreDown):
             self._released(lane.messages)
         finally:
@@ -219,7 +219,7 @@ class Inbox:
                 del self._lanes[conversation_id]
             lane.settle()
 
-    async def _work_off_next(self, conversation_id: str, lane: Lane) -> None:
+    async def _process_next(self, conversation_id: str, lane: Lane) -> None:
         if not (batch := await self._gather(conversation_id, lane)):
             return
         lane.working = len(batch)

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Turn
 from storage import pictures
-from storage.messages import keys_of_sent
+from storage.messages import keys_of_posted
 from storage.schema import messages, turns
 from storage.turns import as_turn
 
@@ -16,11 +16,11 @@ async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
     return result.rowcount > 0
 
 
-async def rate_sent(
-    connection: AsyncConnection, adapter: str, sent: str, rating: int, conversation_id: str | None = None
+async def rate_posted(
+    connection: AsyncConnection, adapter: str, posted_id: str, rating: int, conversation_id: str | None = None
 ) -> bool:
-    """Rate the turn whose answer is in the platform's message `sent`, as `rate` does; see `messages.keys_of_sent`."""
-    query = keys_of_sent(adapter, sent, conversation_id).order_by(messages.c.id.desc()).limit(1)
+    """Rate the turn whose answer is in the platform's message `posted_id`, as `rate` does."""
+    query = keys_of_posted(adapter, posted_id, conversation_id).order_by(messages.c.id.desc()).limit(1)
     key = (await connection.execute(query)).scalar()
     return key is not None and await rate(connection, key, rating)
 

@@ -120,8 +120,8 @@ class Store(OpenDatabase):
     version_counts = reading(versions.counts)
     versions_of = reading(versions.of_turn)
     answered = reading(turns.answered)
-    turn_of_sent = reading(turns.turn_of_sent)
-    is_sent = reading(messages.is_sent)
+    turn_of_posted = reading(turns.turn_of_posted)
+    is_posted = reading(messages.is_posted)
     summaries = reading(listing.summaries)
     arrange = writing(listing.arrange)
     share = writing(links.share)
@@ -292,7 +292,7 @@ class Store(OpenDatabase):
     async def rate_posted(self, adapter: str, posted_id: str, rating: int, conversation_id: str | None = None) -> bool:
         """Rate the turn whose answer is in this message. Raises `NotAllowed` like `rate`."""
         self._check_ratings()
-        return await self.database.write(ratings.rate_sent, adapter, sent, rating, conversation_id)
+        return await self.database.write(ratings.rate_posted, adapter, posted_id, rating, conversation_id)
 
     async def end_session(self, session: str, until: float) -> None:
         """Store that a session ended. If an ended session were dropped too early, it could be used again."""

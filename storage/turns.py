@@ -11,7 +11,7 @@ from core.conversation import Picture, Turn
 from core.storable import storable
 from storage import pictures
 from storage.conversation_row import ensure, title_of, touch
-from storage.messages import keys_of_sent
+from storage.messages import keys_of_posted
 from storage.schema import conversations, turn_pictures, turns
 
 _FIGURES = {field.name for field in fields(Figures)}
@@ -23,14 +23,14 @@ async def answered(connection: AsyncConnection, key: str) -> Turn | None:
     return await _one_turn(connection, turns.c.key == key)
 
 
-async def turn_of_sent(
-    connection: AsyncConnection, adapter: str, sent: str, conversation_id: str | None = None
+async def turn_of_posted(
+    connection: AsyncConnection, adapter: str, posted_id: str, conversation_id: str | None = None
 ) -> Turn | None:
-    """Return the turn whose answer is in the platform's message `sent`, as in an `outline`.
+    """Return the turn whose answer is in the platform's message `posted_id`, as in an `outline`.
 
-    See `messages.keys_of_sent`.
+    See `messages.keys_of_posted`.
     """
-    return await _one_turn(connection, turns.c.key.in_(keys_of_sent(adapter, sent, conversation_id)))
+    return await _one_turn(connection, turns.c.key.in_(keys_of_posted(adapter, posted_id, conversation_id)))
 
 
 async def key_of_turn(connection: AsyncConnection, conversation_id: str, number: int) -> str | None:
@@ -70,11 +70,11 @@ async def save(
     chapter, next_number = row.chapter, row.next_number
     shown: list[tuple[int, str | None]] = []
     for picture in turn.pictures:
-        picture_id, closer, next_number = await pictures.attach_to_turn(
+        picture_id, sharpened, next_number = await pictures.attach_to_turn(
             connection, conversation_id, chapter, picture, next_number
         )
-        shown.append((picture_id, closer))
-    position, asker = await _position(connection, conversation_id, chapter, replaces)
+        shown.append((picture_id, sharpened))
+    position, earlier_person = await _position(connection, conversation_id, chapter, replaces)
     values = {
         "conversation_id": conversation_id,
         "chapter": chapter,
@@ -86,7 +86,7 @@ async def save(
         "ending": turn.answer.ending.value,
         "figures": asdict(turn.answer.figures),
         "created": now,
-        "person": asker or person,
+        "person": earlier_person or person,
     }
     turn_id = (await connection.execute(insert(turns).values(values).returning(turns.c.id))).scalar_one()
     for place, (picture_id, image_id) in enumerate(shown):

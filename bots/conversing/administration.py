@@ -45,7 +45,7 @@ async def decide(
 ) -> CommandResult:
     """Carry out what an admin decided about the person whom they named."""
     permissions = services.permissions[request.platform.name]
-    return CommandResult(translator.explain(await permissions.decide(request.text, decision, request.asker.user)))
+    return CommandResult(translator.explain(await permissions.decide(request.text, decision, request.asker.person_id)))
 
 
 async def people(request: AnswerRequest, services: Services, translator: Translator) -> CommandResult:

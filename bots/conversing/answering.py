@@ -13,8 +13,8 @@ from bots.conversing.answer_action import BOXES, AnswerAction, first_questions
 from bots.conversing.attachments import Attachments, no_picture
 from bots.conversing.commands import COMMANDS, fixed_answer, obey, wants_csv
 from bots.conversing.display import Display
+from bots.conversing.document_pages import open_named_pages
 from bots.conversing.events import Ask, Tell
-from bots.conversing.other_pages import turn_pages
 from bots.conversing.parts import WHAT_IS_THIS, Pointed, box_of, cut_out, pointed_in_words
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
@@ -90,8 +90,8 @@ class _Response:
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
             images = (*pictures, *request.images)
-            if request.turns_pages and not (answered or self.attachments.has_pages):
-                images = await self._turn_pages(images)
+            if request.opens_pages and not (answered or self.attachments.has_pages):
+                images = await self._open_named_pages(images)
             try:
                 return await self._ask_assistant(
                     Question(request.text, images, request.alone, request.asker.person_if_shared)
@@ -108,12 +108,12 @@ class _Response:
 
     async def _open_named_pages(self, images: tuple[Image, ...]) -> tuple[Image, ...]:
         """Return the question's pictures, with the pages that it names of the conversation's document."""
-        voice = self.translator.for_question(self.request.text)
-        turned = await turn_pages(self.request, self.services, images, voice)
-        if turned.note:
-            self.notes.append(turned.note)
-            self.request.hooks.on_note(turned.note)
-        return turned.images
+        translator = self.translator.for_question(self.request.text)
+        named = await open_named_pages(self.request, self.services, images, translator)
+        if named.note:
+            self.notes.append(named.note)
+            self.request.hooks.on_note(named.note)
+        return named.images
 
     async def _obey(self) -> Answer:
         """Carry out a command. Pictures that came with it are kept first, whatever its caption asks for."""
@@ -166,8 +166,8 @@ class _Response:
             raise NotFound("I do not remember that answer any more. Please send the picture again.")
         sharper = self.services.images.sharpened(SMALL_PRINT_FACTOR)
         await self.services.assistant.check_question(self.request.asker.person)
-        sent = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
-        if not (any(sent) or self.request.chooses):
+        originals = [await self.services.store.original(picture.image.id) for picture in turn.pictures]
+        if not (any(originals) or self.request.chooses):
             raise NotFound(
                 "Your picture was too large to keep in its full size. Please send only the part with the small print."
             )

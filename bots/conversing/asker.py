@@ -8,9 +8,9 @@ class Asker:
     """The person whose message is answered."""
 
     person: str  # their platform and their id there, as in telegram:42, for the quotas
-    user: str = ""  # that id alone, as admins write it
+    person_id: str = ""  # that id alone, as admins write it
     called: str = ""  # the name that their people see
-    places: tuple[str, ...] = ()  # of the chat, and of what it belongs to, which may be let in whole
+    chat_ids: tuple[str, ...] = ()  # of the chat, and of what it belongs to, which may be let in whole
     shared: bool = False  # others can write in the conversation
     automatic: bool = False  # it is a bot, a workflow or a channel's post
     admin: bool = False  # they may decide who is let in
@@ -18,12 +18,12 @@ class Asker:
     @property
     def chat(self) -> str:
         """The chat, or the person if they are alone with the bot."""
-        return self.places[0] if self.shared and self.places else self.user
+        return self.chat_ids[0] if self.shared and self.chat_ids else self.person_id
 
     @property
     def known_as(self) -> str:
         """Who asks and, among others, in which chat: the ids that an admin needs to let them in."""
-        return self.user if self.chat == self.user else f"{self.user} ({self.chat})"
+        return self.person_id if self.chat == self.person_id else f"{self.person_id} ({self.chat})"
 
     @property
     def person_if_shared(self) -> str | None:

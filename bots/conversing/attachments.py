@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bots.conversing.other_pages import keep_document
+from bots.conversing.document_pages import keep_document
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from core.answers.receipt import made_room
@@ -40,7 +40,7 @@ class Attachments:
                 errors.append((index, error))
                 continue
             pictures += document.images
-            self.has_pages |= document.of > 1
+            self.has_pages |= document.page_count > 1
             await keep_document(store, request.conversation_id, request.asker.person, [document], begins=True)
             self.notes.append(document.note(self.translator, kept=True))
             await request.hooks.on_opened(index, document.images)

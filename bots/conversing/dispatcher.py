@@ -190,7 +190,7 @@ class Dispatcher:
 
         Raises what `Reply.write` does, and what the inbox should try again.
         """
-        asker.set_current(request.asker.person, message.arrived, self._platform)
+        work_context.set_current(request.asker.person, message.arrived, self._platform)
         # Read before, so that a question is finished as soon as it is answered. A command may change it.
         request = replace(request, keeps=await self._keeps(message))
         try:
@@ -229,7 +229,7 @@ class Dispatcher:
         try:
             if not message.posted_ids and request.wants_nothing:
                 return
-            standing = await self.permissions.standing(request.asker.user, request.asker.places)
+            standing = await self.permissions.standing(request.asker.person_id, request.asker.chat_ids)
             if not self._admits(message, request, standing):
                 return
             if standing is None:
@@ -241,7 +241,7 @@ class Dispatcher:
             self.reactions.show(request.spot, message.key, message.conversation_id)
             reply = running.reply = reply_of(message, record)
             hooks = replace(request.hooks, is_stopped=lambda: running.stopped, offer=reply.offer)
-            is_admin = request.asker.user in self.permissions.listed.admins
+            is_admin = request.asker.person_id in self.permissions.listed.admins
             request = replace(request, hooks=hooks, asker=replace(request.asker, admin=is_admin))
             request = await self._edited(message, request)
 
@@ -258,17 +258,22 @@ class Dispatcher:
 
     def _admits(self, message: StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
         """Return whether a message is answered: not if the person is blocked, or if bots answer each other."""
-        if standing is Standing.BLOCKED and (not message.sent or _is_edited(message)):
-            log_event(log, "refused", platform=self._platform, reason="blocked", person=request.asker.user)
+        if standing is Standing.BLOCKED and (not message.posted_ids or _is_edited(message)):
+            log_event(log, "refused", platform=self._platform, reason="blocked", person=request.asker.person)
             return False
         if not request.asker.automatic:
             if standing is Standing.ALLOWED:
                 self._loop_guard.end_row(request.asker.chat)
             return True
-        if self._loop_guard.admits(request.asker.chat, f"{message.key}:{message.digest}") or message.sent:
+        if self._loop_guard.admits(request.asker.chat, f"{message.key}:{message.digest}") or message.posted_ids:
             return True
         log_event(
-            log, "refused", platform=self._platform, reason="loop", person=request.asker.user, chat=request.asker.chat
+            log,
+            "refused",
+            platform=self._platform,
+            reason="loop",
+            person=request.asker.person,
+            chat=request.asker.chat,
         )
         return False
 
@@ -297,10 +302,10 @@ class Dispatcher:
         """
         access_request = AccessRequest()
         if refusal is None and self.permissions.listed.admins:
-            access_request = await self._services.store.meet(request.asker.user, message)
+            access_request = await self._services.store.meet(request.asker.person_id, message)
         if access_request.due:
             self._tell_admins(request)
-        if not self.strangers.claim_line(request.asker.user, request.asker.chat) and not message.sent:
+        if not self.strangers.claim_notice(request.asker.person, request.asker.chat) and not message.posted_ids:
             return None
         return (stranger_line_when_asked if access_request.held else stranger_line)(request.asker.known_as, translator)
 

@@ -89,7 +89,7 @@ async def open_named_pages(
             )
     document = await store.document(here)
     if document is None or (known is not None and known.digest != document.digest):
-        return Turned(tuple(images))
+        return NamedPages(tuple(images))
     await services.assistant.check_question(request.asker.person)
     try:
         opened = await open_document(document.data, request.text, await services.limits(here), request.pages)

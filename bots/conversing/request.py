@@ -42,7 +42,7 @@ class AnswerRequest:
     region: Region | None = None  # the part that it is about, of its one chosen picture
     document: str = ""  # the digest of the conversation's document, if it is about pages of no other
     pages: tuple[int, ...] = ()  # of that document, chosen instead of named
-    turns_pages: bool = True  # those that it names of the conversation's document
+    opens_pages: bool = True  # those that it names of the conversation's document
     alone: bool = False  # pictures that wait in the conversation are left to later questions
     turn: int = 0  # number of the turn that gets these words, from 1; 0: it is a question of its own
     quiet: bool = False  # thanks and laughter are ignored, as among people and in threads

@@ -55,7 +55,9 @@ def told_to_admins(request: AnswerRequest) -> str:
     """Return the question to the admins whether a stranger is let in, in all languages, as its readers are unknown."""
     name = " ".join(request.asker.called.split())[:NAME_CHARACTERS]
     note = Note(
-        "Somebody new writes to me: {name} – {who}. Shall I answer them?", name=name, who=request.asker.known_as
+        "Somebody new writes to me: {name} – {who}. Shall I answer them?",
+        name=name,
+        who=request.asker.known_as,
     )
     return in_all_languages(note)
 

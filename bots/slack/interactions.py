@@ -57,9 +57,9 @@ class Interactions:
     async def _on_decision(self, ack: AsyncAck, body: Json) -> None:
         """Carry out an admin's decision about a stranger. Anybody else's press does nothing."""
         press = Press.model_validate(body)
-        person, admin = press.action.value or "", press.user.id
-        if admin in self._dispatcher.permissions.listed.admins and SLACK.person_id.fullmatch(person):
-            note = await self._dispatcher.permissions.decide(person, Decision(press.action.action_id), admin)
+        person_id, admin = press.action.value or "", press.user.id
+        if admin in self._dispatcher.permissions.listed.admins and SLACK.person_id.fullmatch(person_id):
+            note = await self._dispatcher.permissions.decide(person_id, Decision(press.action.action_id), admin)
             text = f"{press.message.text}\n\n{strangers.in_all_languages(note)}".strip()
             self._background.start(self._settle(press.channel.id, press.message.ts, text))
         await ack()
@@ -74,7 +74,7 @@ class Interactions:
     async def _on_stop(self, ack: AsyncAck, body: Json) -> None:
         press = Press.model_validate(body)
         place, key = self._place(press), press.action.value
-        if await self._dispatcher.permissions.may(place.user, place.places):
+        if await self._dispatcher.permissions.may(place.user, place.chat_ids):
             await self._dispatcher.stop_anywhere(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
@@ -88,7 +88,7 @@ class Interactions:
             await self._on_lost_button(ack, body)
             return
         place = replace(self._place(press, value.asked), told=value.told)
-        if await self._dispatcher.permissions.may(place.user, place.places):
+        if await self._dispatcher.permissions.may(place.user, place.chat_ids):
             answer = hashlib.sha256(value.key.encode()).hexdigest()[:16]
             again = f":{press.action.action_ts}" if command.startswith(SET) else ""
             key = f"slack:{command}:{place.channel}:{below}:{answer}{again}"
@@ -102,7 +102,7 @@ class Interactions:
         """Handle a button of an older version, or one with content that we never wrote. Its answer is unknown."""
         press = Press.model_validate(body)
         place = self._place(press, press.message.ts)
-        standing = await self._dispatcher.permissions.standing(place.user, place.places)
+        standing = await self._dispatcher.permissions.standing(place.user, place.chat_ids)
         if standing is not Standing.BLOCKED:  # a stranger is told so
             key = f"slack:lost:{place.channel}:{place.asked}:{place.user}"
             await self._dispatcher.inbox.receive(
@@ -145,5 +145,5 @@ class Interactions:
     async def _on_lost_window(self, ack: AsyncAck, body: Json) -> None:
         """Say in a window of an older version or another app that it does not work."""
         person = Person.model_validate(body.get("user"))
-        translator = self._worker.people.known_voice(person.id)  # asking Slack might outlast the three seconds
+        translator = self._worker.people.known_translator(person.id)  # asking Slack might outlast the three seconds
         await ack(response_action="update", view=window.unknown_window(translator))

@@ -29,7 +29,7 @@ class PrivateMessages:
         """Ask each admin, in the background, whether a stranger is let in."""
         text = strangers.told_to_admins(request)
         for admin in self._admins:
-            self._background.start(self._post(admin, text, about_stranger(text, request.asker.user)))
+            self._background.start(self._post(admin, text, about_stranger(text, request.asker.person_id)))
 
     async def say_undelivered(self, person: str, refused: Refused, translator: Translator) -> None:
         """Tell the asker that their answer could not be written where they asked, unless that place is gone."""

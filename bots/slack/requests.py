@@ -31,9 +31,9 @@ class Requests:
             platform=SLACK,
             asker=Asker(
                 person=f"slack:{place.team}:{place.user}",
-                user=place.user,
+                person_id=place.user,
                 called=f"<@{place.user}>" if place.known_user else place.user,
-                places=place.places,
+                chat_ids=place.chat_ids,
                 shared=not place.direct,
                 automatic=inquiry.automatic,
             ),

@@ -25,7 +25,7 @@ from bots.telegram.message import (
     topic_of,
     words_of,
 )
-from bots.telegram.place import sent_id
+from bots.telegram.place import posted_id
 from bots.telegram.press import Text, press_of
 from core.i18n import Translator
 from core.revision import Shown
@@ -117,7 +117,7 @@ def inquiry_of(messages: Sequence[Message], me: User) -> Inquiry:
     return replace(asked, in_channel=is_in_channel(main), carriers=tuple(map(carrier_of, messages)))
 
 
-def _order(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
+def _command(message: Message, me: User, shows: bool) -> tuple[str | None, str]:
     """Return a message's command and the words behind it.
 
     An unknown command is a question if there is something to look at, and a request for help otherwise.

@@ -10,13 +10,15 @@ from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message
 
 from bots.conversing.answer_action import FOLLOW_UPS
-from bots.telegram.buttons import ORDERS, RETRY, UNDELIVERED
+from bots.telegram.buttons import COMMAND_BUTTONS, RETRY, UNDELIVERED
 from bots.telegram.message import Author, Id, Name, conversation_of, is_in_channel, person_of
 from core.storable import storable
 from core.stored_message import StoredMessage
 
 Text = Annotated[str, Field(strict=True)]
-_ORDER = re.compile(rf"({'|'.join(sorted(ORDERS))})|{RETRY}:{UNDELIVERED}|({'|'.join(FOLLOW_UPS)}):\d{{1,18}}")
+_COMMAND_BUTTON = re.compile(
+    rf"({'|'.join(sorted(COMMAND_BUTTONS))})|{RETRY}:{UNDELIVERED}|({'|'.join(FOLLOW_UPS)}):\d{{1,18}}"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +37,14 @@ class Press:
     in_channel: bool = False
 
     @property
-    def sent(self) -> str:
+    def posted_id(self) -> str:
         """The id under which its message is stored."""
         return f"{self.chat_id}:{self.message_id}"
 
     @property
-    def is_order(self) -> bool:
+    def is_command(self) -> bool:
         """Whether it is one of our buttons that ask for something. A client can send anything."""
-        return _ORDER.fullmatch(self.data) is not None
+        return _COMMAND_BUTTON.fullmatch(self.data) is not None
 
 
 def press_of(query: CallbackQuery) -> Press | None:
@@ -66,7 +68,7 @@ def is_about(press: Press, message: StoredMessage) -> bool:
     A message that was posted but never stored, because Telegram's reply was lost, is known by the question it replies
     to.
     """
-    if press.sent in message.sent:
+    if press.posted_id in message.posted_ids:
         return True
     update = json.loads(message.payload)
     if query := update.get("callback_query"):

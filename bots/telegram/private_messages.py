@@ -34,7 +34,7 @@ class PrivateMessages:
 
     def ask_admins(self, request: AnswerRequest) -> None:
         """Ask each admin, in the background, whether a stranger is let in."""
-        text, buttons = strangers.told_to_admins(request), about_stranger(request.asker.user)
+        text, buttons = strangers.told_to_admins(request), about_stranger(request.asker.person_id)
         for admin in self._admins:
             self._background.start(self._post(admin, text, buttons))
 

@@ -60,9 +60,9 @@ class Requests:
             platform=TELEGRAM,
             asker=Asker(
                 person=f"telegram:{asker.id}",
-                user=str(asker.id),
+                person_id=str(asker.id),
                 called=asker.name,
-                places=(str(chat_id),),
+                chat_ids=(str(chat_id),),
                 shared=is_group,
                 automatic=asker.is_automatic,
             ),

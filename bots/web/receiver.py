@@ -17,6 +17,7 @@ from bots.conversing.asker import Asker
 from bots.conversing.background import Background
 from bots.conversing.dispatcher import Dispatcher
 from bots.conversing.display import DisplayOptions
+from bots.conversing.document_pages import document_to_keep, keep_document
 from bots.conversing.events import Tell
 from bots.conversing.platform import Platform
 from bots.conversing.reply_hooks import ReplyHooks
@@ -352,17 +353,17 @@ class Receiver:
             conversation_id=message.conversation_id,
             key=message.key,
             platform=WEB,
-            asker=Asker(person=sent.person),
-            text=sent.text,
-            command=sent.command,
-            pictures=sent.pictures,
-            region=Region(*sent.region) if sent.region else None,
+            asker=Asker(person=web_message.person),
+            text=web_message.text,
+            command=web_message.command,
+            pictures=web_message.pictures,
+            region=Region(*web_message.region) if web_message.region else None,
             images=tuple(broadcast.images or ()),
-            turns_pages=not (sent.brought or broadcast.images),
-            pages=sent.pages,
-            document=sent.document,
-            turn=sent.turn,
-            alone=sent.alone,
+            opens_pages=not (web_message.brought or broadcast.images),
+            pages=web_message.pages,
+            document=web_message.document,
+            turn=web_message.turn,
+            alone=web_message.alone,
             display=AS_IT_IS,
             hooks=ReplyHooks(on_note=broadcast.note),
         )

@@ -160,7 +160,7 @@ async def test_a_model_that_cannot_be_loaded_ends_the_service_with_its_reason(tm
 
 
 async def test_what_is_asked_while_the_model_loads_waits_and_what_is_forgotten_is_forgotten_then() -> None:
-    engine, loaded, go = LoadingEngine(line=2), _Engine(), asyncio.Event()
+    engine, loaded, go = LoadingEngine(max_waiting=2), _Engine(), asyncio.Event()
 
     async def start(progress: object) -> "_Engine":
         await go.wait()

@@ -104,18 +104,18 @@ async def test_the_room_of_what_is_forgotten_is_given_back_in_few_steps(
     store: Store, path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await ask(store, "t:1", "?", image("cat", original=Random(1).randbytes(4_000_000)), key="k1")
-    turns = 0
-    turn = WriteQueue.turn
+    slots = 0
+    slot = WriteQueue.slot
 
-    def counted(line: WriteQueue, priority: Priority) -> AbstractAsyncContextManager[None]:
-        nonlocal turns
-        turns += 1
-        return turn(line, priority)
+    def counted(queue: WriteQueue, priority: Priority) -> AbstractAsyncContextManager[None]:
+        nonlocal slots
+        slots += 1
+        return slot(queue, priority)
 
-    monkeypatch.setattr(WriteQueue, "turn", counted)
+    monkeypatch.setattr(WriteQueue, "slot", counted)
     await store.forget("t:1")
     assert pragma(path, "freelist_count") == 0
-    assert turns < 20  # of a thousand pages
+    assert slots < 20  # of a thousand pages
 
 
 async def test_nobody_else_may_read_the_files_whatever_the_umask_and_whoever_made_the_folder(path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_row_says_in_every_language_what_it_does(row: Command) -> None:
 async def test_the_help_has_a_line_for_each_command_that_one_may_order(
     tmp_path: Path, platform: Platform, language: str
 ) -> None:
-    person, voice = f"{platform.name}:7", Translator(language)
+    person, translator = f"{platform.name}:7", Translator(language)
     request = AnswerRequest(
         conversation_id="chat",
         key="1",
@@ -64,7 +64,7 @@ async def test_the_help_has_a_line_for_each_command_that_one_may_order(
         conversation_id="chat",
         key="1",
         platform=platform,
-        asker=Asker(person=person, user="7", admin=True),
+        asker=Asker(person=person, person_id="7", admin=True),
         command="help",
         display=request.display,
     )
@@ -95,7 +95,7 @@ async def test_what_is_for_admins_is_done_for_nobody_else(tmp_path: Path, row: C
             conversation_id="chat",
             key="1",
             platform=TELEGRAM,
-            asker=Asker(person="telegram:7", user="7", admin=False),
+            asker=Asker(person="telegram:7", person_id="7", admin=False),
             text="12345",
             command=row.name,
         )
@@ -122,7 +122,7 @@ async def test_the_help_shows_what_may_follow_a_command(
             conversation_id="chat",
             key="1",
             platform=platform,
-            asker=Asker(person="someone", user="7"),
+            asker=Asker(person="someone", person_id="7"),
             text="",
             command="help",
         ),

@@ -94,7 +94,7 @@ class Chat:
             conversation_id=message.conversation_id,
             key=message.key,
             platform=ECHO,
-            asker=Asker(person=f"echo:{said['who']}", user=said["who"]),
+            asker=Asker(person=f"echo:{said['who']}", person_id=said["who"]),
             text=text,
             command=command,
             files=files,

@@ -40,11 +40,11 @@ async def test_it_leaves_the_quick_workers_to_others() -> None:
     heavy = [asyncio.create_task(make_image(endless_jpeg() + bytes([number]))) for number in range(4)]
     try:
         async with asyncio.timeout(60):
-            while not workers._pool._line.running:
+            while not workers._pool._jobs.running:
                 await asyncio.sleep(0.01)
         for _ in range(3):
             await make_image(encoded(plain(RED), "PNG"))
-        line = workers._pool._line
+        line = workers._pool._jobs
         assert len(line.running) == 1
         assert len(line.waiting) == 3
     finally:

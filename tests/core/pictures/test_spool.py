@@ -46,7 +46,7 @@ async def test_a_large_file_that_waits_for_a_decoder_is_not_in_memory() -> None:
     try:
         async with asyncio.timeout(60):
             await dropped.wait()
-            while not workers._pool._line.running:
+            while not workers._pool._jobs.running:
                 await asyncio.sleep(0.01)
         assert not waiting.done()
     finally:

@@ -462,13 +462,13 @@ async def test_the_files_of_whoever_hangs_up_are_not_opened(tmp_path: Path) -> N
         asyncio.create_task(workers.run("tests.core.jobs:until", b"", options, 60))
         for _ in range(workers.QUICK_WORKERS)
     ]
-    await until(lambda: workers._pool._line.running)
+    await until(lambda: workers._pool._jobs.running)
     async with service(tmp_path) as web:
         leaving = [asyncio.create_task(web.ask("What?", "red")) for _ in range(5)]
-        await until(lambda: len(workers._pool._line.waiting) >= 3)
+        await until(lambda: len(workers._pool._jobs.waiting) >= 3)
         for task in leaving:
             task.cancel()
-        await until(lambda: not [job for job in workers._pool._line.waiting if not job.slow])
+        await until(lambda: not [job for job in workers._pool._jobs.waiting if not job.slow])
     go.touch()
     await asyncio.gather(*slow)
 
