@@ -19,6 +19,7 @@ from bots.web.message import WebMessage
 from core.errors import OperatorError
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
+from core.quota import tally_of
 from core.settings import ConversationSettings
 from storage.lock import hold
 from storage.store import Store, StoreConfig
@@ -58,6 +59,10 @@ async def folder(tmp_path: Path) -> Path:
                     photo("red" if user_id == 42 else "blue", (3000, 2000)), f"{mention}{name} question"
                 )
                 await Chatting(person).answer(asked)
+    store = await Store.open(StoreConfig(url=config(tmp_path)["PA_STORAGE_URL"]))
+    name = tally_of(pseudonym(ANN))  # the service above has no limits, so it counts nothing
+    await store.change_tally(name, 86_400, lambda counts, now: counts.update(questions={"1": now}))
+    await store.close()
     return tmp_path
 
 
