@@ -73,7 +73,7 @@ async def _serve(settings: Settings) -> None:
     log.info("%s", _engine_name(settings))
     engine = LoadingEngine(settings.engine.waiting)
     async with _serving(settings, engine) as services:
-        await workers.warm()
+        warming = asyncio.create_task(workers.warm())
         parts = [
             _run_adapters(settings, services),
             _load(settings, engine, services),
@@ -88,9 +88,9 @@ async def _serve(settings: Settings) -> None:
             for task in done:
                 task.result()
         finally:
-            for task in tasks:
+            for task in (*tasks, warming):
                 task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await asyncio.gather(*tasks, warming, return_exceptions=True)
 
 
 def _engine_name(settings: Settings) -> str:

@@ -44,11 +44,11 @@ def _examine_reference(config: EngineConfig) -> list[CheckResult]:
 
 def _examine(config: EngineConfig) -> list[CheckResult]:
     from core.model.checkpoint import Checkpoint
-    from core.model.compatibility import make_model
+    from core.model.compatibility import read_config
 
     try:
         checkpoint = Checkpoint.find(config.model)
-        make_model(checkpoint)
+        read_config(checkpoint)
     except ModelMissing as error:
         return [CheckResult("model", Level.WRONG, str(error)), *_would_be_fetched(config.model)]
     except BotError as error:

@@ -51,6 +51,7 @@ ACTIVATION_BYTES = 400_000_000  # for activations and everything else
 MODEL_NICENESS = 5  # gives the model's threads a third of the event loop's weight
 LOCK_SWITCH_SECONDS = 0.0005  # how long a thread may hold Python's lock while another waits; 5 ms by default
 MEMORY_SETTING = "`memory_limit_gb` in [core.engine]"
+GRAMMAR_TOKEN_BYTES = 800  # of each token of the vocabulary, once an answer was kept within a schema
 LEAST_BUDGET_TOKENS = 1024  # a memory budget for fewer tokens is a mistake
 
 
@@ -245,8 +246,8 @@ def _load_native(config: EngineConfig, progress: Callable[[float], None]) -> Mod
         shutil.rmtree(config.cache / COMPUTED_FOLDER, ignore_errors=True)
     try:
         model = Model(checkpoint, config.precision, config.cache if disk else None, config.threads, progress)
-        tokenizer, sampling = Tokenizer(checkpoint.folder), read_sampling(checkpoint)
-        grammars = Grammars(tokenizer.json, model.text_config.vocab_size, model.eos_token_ids)
+        tokenizer, sampling = Tokenizer(checkpoint.folder, checkpoint.encoder), read_sampling(checkpoint)
+        grammars = Grammars(tokenizer, model.text_config.vocab_size, model.eos_token_ids)
         kept = DiskCache(config.cache / COMPUTED_FOLDER, model.identity, disk) if model.identity else None
     except Exception as error:
         raise _explain(error, config) from error
@@ -278,7 +279,7 @@ def _room(config: EngineConfig, model: Model) -> int:
     """Return the bytes that conversations may take: the budget minus what the process uses already."""
     hardware.trim_heap()  # returns what making int8 weights needed
     allowed = budget(config)
-    taken = psutil.Process().memory_info().rss + ACTIVATION_BYTES
+    taken = psutil.Process().memory_info().rss + ACTIVATION_BYTES + GRAMMAR_TOKEN_BYTES * model.text_config.vocab_size
     room = int(allowed.bytes - taken)
     if room < LEAST_BUDGET_TOKENS * model.row_bytes:
         raise OperatorError(

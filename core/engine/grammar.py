@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import Tensor
 
 from core.engine import json_schema
 from core.engine.number_limit import NumberLimit, NumberTokens
+from core.engine.tokenizer import Tokenizer
 from core.errors import BadSchema
 
 if TYPE_CHECKING:
@@ -77,25 +79,42 @@ class Grammar:
 
 
 class Grammars:
-    """Compiles schemas for one tokenizer. Making it takes a second for 150,000 tokens, in which no thread runs."""
+    """Compiles schemas for one tokenizer. Logits are (width,); `eos_token_ids` end an answer."""
 
-    def __init__(self, tokenizer: str, width: int, eos_token_ids: Collection[int]) -> None:
-        """Read a tokenizer: the text of its tokenizer.json. Logits are (width,); `eos_token_ids` end an answer."""
-        self._tokenizer = LLTokenizer(tokenizer, n_vocab=width, eos_token=sorted(eos_token_ids))
+    def __init__(self, tokenizer: Tokenizer, width: int, eos_token_ids: Collection[int]) -> None:
+        self._tokenizer = tokenizer
         self._width = width
-        self.numbers = NumberTokens([self._tokenizer.decode_bytes([token]) for token in range(width)])
+        self._eos_token_ids = sorted(eos_token_ids)
+        self._known: tuple[LLTokenizer, NumberTokens] | None = None
+        self._preparing = Lock()
+
+    def prepare(self) -> tuple[LLTokenizer, NumberTokens]:
+        """Read the tokenizer, once. That takes more than a second for 150,000 tokens, in which no thread runs."""
+        with self._preparing:
+            if self._known is None:
+                known = LLTokenizer(self._tokenizer.json, n_vocab=self._width, eos_token=self._eos_token_ids)
+                tokens = [known.decode_bytes([token]) for token in range(self._width)]
+                self._known = known, NumberTokens(tokens)
+            return self._known
 
     def compile(self, schema: str) -> Grammar:
-        """Compile a JSON Schema. Takes milliseconds; thread-safe. Raises `BadSchema` that names what cannot be used."""
+        """Compile a JSON Schema. Thread-safe. Raises `BadSchema` that names what cannot be used.
+
+        Takes milliseconds once it is prepared.
+        """
         checked = json_schema.check(schema)
         try:
             grammar = LLMatcher.grammar_from_json_schema(json.dumps(checked), overrides=OPTIONS)
         except ValueError as error:  # a lone surrogate, for example
             raise _unusable(str(error)) from None
-        matcher = LLMatcher(self._tokenizer, grammar, log_level=0, limits=limits())
+        try:
+            known, numbers = self.prepare()
+        except ValueError as error:
+            raise BadSchema("This engine cannot keep an answer within a JSON Schema.") from error
+        matcher = LLMatcher(known, grammar, log_level=0, limits=limits())
         _check_usable(matcher)
         _try(matcher.deep_copy())
-        return Grammar(matcher, self._width, NumberLimit(self.numbers))
+        return Grammar(matcher, self._width, NumberLimit(numbers))
 
 
 def _try(matcher: LLMatcher) -> None:

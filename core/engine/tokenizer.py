@@ -9,8 +9,10 @@ UNFINISHED_CHARACTER = "\ufffd"  # how a decoder shows the first bytes of a char
 
 
 class Tokenizer:
-    def __init__(self, folder: Path) -> None:
-        self._encoder = Encoder.from_file(str(folder / "tokenizer.json"))
+    """The tokenizer of a model's folder. `encoder` is what its file says, if that was read already."""
+
+    def __init__(self, folder: Path, encoder: Encoder | None = None) -> None:
+        self._encoder = encoder or Encoder.from_file(str(folder / "tokenizer.json"))
         self._encoder.encode_special_tokens = True  # "<|im_end|>" in a question is only text
 
     @property

@@ -23,9 +23,9 @@ class WorkQueue:
         if self.closed:
             self._refuse()
 
-    def get(self, block: bool) -> Message | None:
-        """Return the next message. Without `block`, raises `queue.Empty` when there is none."""
-        return self._queue.get(block=block)
+    def get(self, block: bool, seconds: float | None = None) -> Message | None:
+        """Return the next message. Raises `queue.Empty` when there is none, with `block` only after `seconds`."""
+        return self._queue.get(block, seconds)
 
     @property
     def empty(self) -> bool:

@@ -37,6 +37,7 @@ log = logging.getLogger(__name__)
 ESTIMATE_SECONDS = 2.0  # between two estimates for the same position
 STARVED_SECONDS = 60.0  # after a question found no memory, until the next may find some
 LOOK_AHEAD_SECONDS = 0.1  # of encoding before the inbox is read again
+QUIET_SECONDS = 3.0  # after which the first schema is prepared for
 
 
 class ModelWorker:
@@ -55,6 +56,7 @@ class ModelWorker:
     ) -> None:
         """Set up the model thread. `sampling` is the model's own."""
         self.grammars = grammars
+        self._prepared = False
         self._totals = EngineStats(precision=model.precision.value, kernel=model.kernel)
         self._model = model
         self._tokenizer = tokenizer
@@ -118,7 +120,7 @@ class ModelWorker:
         idle = not (self._sequences or self._image_encoder)
         while True:
             try:
-                message = self._queue.get(block=idle)
+                message = self._next() if idle else self._queue.get(block=False)
             except Empty:
                 return True
             if message is None:
@@ -139,6 +141,19 @@ class ModelWorker:
                     message.send(explain(error))
                 else:  # no caller waits for a reply
                     log.warning("%s failed", type(message).__name__.lower(), exc_info=error)
+
+    def _next(self) -> Message | None:
+        """Wait for a message. When none comes for a while, prepare what would stop everybody for a second."""
+        if self.grammars and not self._prepared:
+            try:
+                return self._queue.get(block=True, seconds=QUIET_SECONDS)
+            except Empty:
+                self._prepared = True
+            try:
+                self.grammars.prepare()
+            except Exception as error:
+                log.warning("answers cannot be kept within a JSON Schema", exc_info=error)
+        return self._queue.get(block=True)
 
     def _take(self, request: EngineRequest) -> None:
         """Queue a request for admission. Raises `QueueFull` or `BadQuestion`."""

@@ -3,14 +3,16 @@
 import errno
 import json
 from collections.abc import Collection
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
+from tokenizers import Tokenizer as Encoder
 
 from core import hardware
 from core.errors import ModelMissing, OperatorError
-from core.model import kind, pinned
+from core.model import kind
 from core.model.description import DEMO
 from core.model.tensor_file import ForeignTensor, TensorFile, TensorPlace
 
@@ -47,6 +49,14 @@ class Checkpoint:
             raise damaged(folder, error) from error
         except OSError as error:
             raise _unopened(folder, error) from error
+
+    @cached_property
+    def encoder(self) -> Encoder:
+        """The tokenizer, which is read once: that takes half a second for 150,000 tokens. Raises `OperatorError`."""
+        try:
+            return Encoder.from_file(str(self.folder / "tokenizer.json"))
+        except Exception as error:  # the library raises nothing more exact
+            raise refusal(self.folder, "tokenizer.json", f"it is no tokenizer ({error})") from error
 
     def read_json(self, name: str) -> dict[str, Any]:
         path = self.folder / name
@@ -88,6 +98,8 @@ def find_folder(name: str) -> Path:
     """`name` is "demo", a folder, or a Hugging Face name in the local cache. Raises `ModelMissing`."""
     folder = DEMO if name == "demo" else Path(name).expanduser()
     if not folder.is_dir():
+        from core.model import pinned  # imports the hub's library, which folders do not need
+
         folder = pinned.find(name) or folder
     needed = [folder / "config.json", folder / "tokenizer.json"]
     try:

@@ -8,16 +8,15 @@ import math
 from itertools import chain
 from typing import Any, NoReturn
 
-import torch
-from tokenizers import Tokenizer as Encoder
-from transformers import Qwen3VLConfig, Qwen3VLForConditionalGeneration
-from transformers.utils.chat_template_utils import render_jinja_template
+from pydantic import ValidationError
 
 from core.model.checkpoint import Checkpoint, damaged, refusal
+from core.model.config import HEAD, ModelConfig, VisionConfig
+from core.model.rotary import TextRotary
 
 log = logging.getLogger(__name__)
 FLOATS = ("F32", "F16", "BF16")
-HEAD, EMBEDDING = "lm_head.weight", "model.language_model.embed_tokens.weight"
+EMBEDDING = "model.language_model.embed_tokens.weight"
 SPECIAL = ("im_start", "im_end", "vision_start", "vision_end", "image_pad")
 ROUND_TRIP_TEXT = "Total 总金额: 1,234.50 (20 %)\n"  # a good tokenizer returns it unchanged
 THINKS = "<think>"
@@ -25,29 +24,29 @@ TEMPLATES = (("chat_template.jinja", None), ("chat_template.json", "chat_templat
              ("tokenizer_config.json", "chat_template"))  # fmt: skip
 
 
-def make_model(checkpoint: Checkpoint) -> Any:
-    """Return transformers' model without weights that this checkpoint fills exactly. Raises `OperatorError`."""
+def read_config(checkpoint: Checkpoint) -> ModelConfig:
+    """Return what config.json says, which this checkpoint fulfils exactly. Raises `OperatorError`."""
     try:
-        return _make_model(checkpoint)
+        return _read_config(checkpoint)
     except (ValueError, TypeError, LookupError, AttributeError) as error:  # settings of wrong types
         raise damaged(checkpoint.folder, error) from error
 
 
-def _make_model(checkpoint: Checkpoint) -> Any:
-    config = checkpoint.read_json("config.json")
-    _check_depth(checkpoint, config)
+def _read_config(checkpoint: Checkpoint) -> ModelConfig:
+    settings = checkpoint.read_json("config.json")
+    _check_depth(checkpoint, settings)
     try:
-        with torch.device("meta"):
-            empty = Qwen3VLForConditionalGeneration(Qwen3VLConfig(**config))
-    except Exception as error:  # transformers raises nearly anything for inconsistent numbers
-        refuse(checkpoint, "config.json", f"it describes no model ({str(error).strip().splitlines()[0]})")
-    _check_config(checkpoint, empty.config)
-    _check_tensors(checkpoint, empty)
-    _check_tokenizer(checkpoint, empty.config)
-    _check_pictures(checkpoint, empty.config.vision_config)
+        config = ModelConfig.model_validate(settings)
+    except ValidationError as error:
+        detail = error.errors(include_url=False)[0]
+        refuse(checkpoint, "config.json", f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}")
+    _check_config(checkpoint, config)
+    _check_tensors(checkpoint, config)
+    _check_tokenizer(checkpoint, config)
+    _check_pictures(checkpoint, config.vision_config)
     _check_template(checkpoint)
     eos_token_ids(checkpoint)
-    return empty
+    return config
 
 
 def eos_token_ids(checkpoint: Checkpoint) -> frozenset[int]:
@@ -56,7 +55,7 @@ def eos_token_ids(checkpoint: Checkpoint) -> frozenset[int]:
     found = [] if ends is None else ends if isinstance(ends, list) else [ends]
     if not all(type(end) is int for end in found):
         refuse(checkpoint, "generation_config.json", f"eos_token_id is {ends!r}, and not a token's number")
-    encoder = _encoder(checkpoint)
+    encoder = checkpoint.encoder
     known = (encoder.token_to_id(name) for name in ("<|im_end|>", "<|endoftext|>"))
     return frozenset([*found, *(token for token in known if token is not None)])
 
@@ -72,9 +71,9 @@ def _check_depth(checkpoint: Checkpoint, config: dict[str, Any]) -> None:
         refuse(checkpoint, "config.json", f"it describes {layers[0]} and {layers[1]} layers")
 
 
-def _check_config(checkpoint: Checkpoint, config: Any) -> None:
+def _check_config(checkpoint: Checkpoint, config: ModelConfig) -> None:
     text, vision = config.text_config, config.vision_config
-    sections = (text.rope_parameters or {}).get("mrope_section") or ()
+    sections = text.rope_parameters.mrope_section
     broken = {
         f"head_dim is {text.head_dim}, and mrope_section {list(sections)}": 2 * sum(sections) != text.head_dim,
         "num_attention_heads is no multiple of num_key_value_heads": (
@@ -83,21 +82,32 @@ def _check_config(checkpoint: Checkpoint, config: Any) -> None:
         "out_hidden_size of vision_config is not hidden_size of text_config": (
             vision.out_hidden_size != text.hidden_size
         ),
+        "hidden_size of vision_config is no multiple of 4 times num_heads": (
+            vision.hidden_size % (4 * vision.num_heads)
+        ),
         "deepstack_visual_indexes names blocks that are not there": (
             not all(0 <= index < vision.depth for index in vision.deepstack_visual_indexes)
             or len(vision.deepstack_visual_indexes) > text.num_hidden_layers
+        ),
+        f"in_channels of vision_config is {vision.in_channels}, and pictures have 3": vision.in_channels != 3,
+        f"rope_type of vision_config is {vision.rope_parameters.rope_type!r}": (
+            vision.rope_parameters.rope_type not in ("axial", "default")
         ),
     }
     for reason, is_broken in broken.items():
         if is_broken:
             refuse(checkpoint, "config.json", reason)
+    try:
+        TextRotary(text)
+    except Exception as error:  # transformers raises nearly anything for inconsistent numbers
+        reason = str(error).strip().splitlines()[0]
+        refuse(checkpoint, "config.json", f"rope_type {text.rope_parameters.rope_type!r} is not understood ({reason})")
 
 
-def _check_tensors(checkpoint: Checkpoint, empty: Any) -> None:
-    expected = {name: tuple(tensor.shape) for name, tensor in empty.state_dict().items()}
-    tied = empty.config.tie_word_embeddings or empty.config.text_config.tie_word_embeddings
+def _check_tensors(checkpoint: Checkpoint, config: ModelConfig) -> None:
+    expected = config.shapes()
     for name in sorted(expected.keys() - checkpoint.names):
-        if name != HEAD or not tied:
+        if name != HEAD or not config.tied:
             where = checkpoint.files[0].name if len(checkpoint.files) == 1 else "model.safetensors.index.json"
             refuse(checkpoint, where, f"{name} is missing{_more(expected.keys() - checkpoint.names - {HEAD})}")
     for name in sorted(checkpoint.names):
@@ -117,8 +127,8 @@ def _more(names: Any) -> str:
     return f" (and {len(names) - 1} more)" if len(names) > 1 else ""
 
 
-def _check_tokenizer(checkpoint: Checkpoint, config: Any) -> None:
-    encoder = _encoder(checkpoint)
+def _check_tokenizer(checkpoint: Checkpoint, config: ModelConfig) -> None:
+    encoder = checkpoint.encoder
     file, rows = "tokenizer.json", config.text_config.vocab_size
     for name in SPECIAL:
         if encoder.token_to_id(f"<|{name}|>") is None:
@@ -136,14 +146,7 @@ def _check_tokenizer(checkpoint: Checkpoint, config: Any) -> None:
         refuse(checkpoint, file, "it does not give text back as it was")
 
 
-def _encoder(checkpoint: Checkpoint) -> Encoder:
-    try:
-        return Encoder.from_file(str(checkpoint.folder / "tokenizer.json"))
-    except Exception as error:  # the library raises nothing more exact
-        refuse(checkpoint, "tokenizer.json", f"it is no tokenizer ({error})")
-
-
-def _check_pictures(checkpoint: Checkpoint, vision: Any) -> None:
+def _check_pictures(checkpoint: Checkpoint, vision: VisionConfig) -> None:
     file = "preprocessor_config.json"
     settings = checkpoint.read_json(file)
     pairs = {"patch_size": vision.patch_size, "merge_size": vision.spatial_merge_size,
@@ -178,6 +181,8 @@ def _check_template(checkpoint: Checkpoint) -> None:
 
 
 def _begins_thinking(template: str) -> bool:
+    from transformers.utils.chat_template_utils import render_jinja_template  # seconds of imports that few models need
+
     question = [{"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "?"}]}]
     try:
         rendered = render_jinja_template([question], chat_template=template, add_generation_prompt=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 MODEL_TYPE = "qwen3_vl"
 ARCHITECTURE = "Qwen3VLForConditionalGeneration"
-ACTIVATION = "silu"  # of the language model's MLP, see `core.model.layers`
+ACTIVATIONS = {"text_config": "silu", "vision_config": "gelu_pytorch_tanh"}  # of the MLPs in `core.model`
 
 
 def objection(config: dict[str, Any]) -> str | None:
@@ -32,8 +32,9 @@ def objection(config: dict[str, Any]) -> str | None:
         return f"architectures is {config['architectures']}, and this engine runs {ARCHITECTURE}"
     if not isinstance(text, dict) or not isinstance(vision, dict):
         return "text_config or vision_config is missing"
-    if text.get("hidden_act", ACTIVATION) != ACTIVATION:
-        return f"hidden_act of text_config is {text['hidden_act']!r}, and this engine computes {ACTIVATION!r}"
+    for name, part in (("text_config", text), ("vision_config", vision)):
+        if part.get("hidden_act", ACTIVATIONS[name]) != ACTIVATIONS[name]:
+            return f"hidden_act of {name} is {part['hidden_act']!r}, and this engine computes {ACTIVATIONS[name]!r}"
     return None
 
 

@@ -1,26 +1,25 @@
 """Compute attention and MLP of the language model over packed rows, with fused products.
 
-These layers replace transformers' decoder layers and write keys and values in place. One call computes the rows of many
-conversations, and a `RaggedBatch` says which rows belong to which. So every weight is read once for all of them.
+These layers compute what transformers' decoder layers do, and write keys and values in place. One call computes the
+rows of many conversations, and a `RaggedBatch` says which rows belong to which. So every weight is read once for all.
 """
-
-from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from core.model.config import TextConfig
 from core.model.pack import RaggedBatch
+from core.model.rotary import Rotation
 
 
 class Layer(nn.Module):
-    """One decoder layer over (rows, hidden). It replaces transformers' module and computes the same."""
+    """One decoder layer over (rows, hidden)."""
 
     def __init__(self, attention: "Attention", mlp: "MLP", before: "Norm", between: "Norm") -> None:
         super().__init__()
         self.attention, self.mlp, self.before, self.between = attention, mlp, before, between
 
-    def forward(self, hidden: Tensor, rotation: "Rotation", pack: RaggedBatch, wanted: list[bool] | None) -> Tensor:
+    def forward(self, hidden: Tensor, rotation: Rotation, pack: RaggedBatch, wanted: list[bool] | None) -> Tensor:
         """Return the rows after this layer; with `wanted`, only the last row of each wanted segment."""
         queries, rows = self.attention.project(self.before(hidden), rotation)
         pack.write(self.attention.layer, rows)
@@ -31,28 +30,12 @@ class Layer(nn.Module):
         return result.add_(self.mlp(self.between(result)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
-    """Rotary embedding of the batch's positions, (rows, 1, dim) each. The first half of the sine is negated."""
-
-    cos: Tensor
-    sin: Tensor
-
-    @classmethod
-    def of(cls, cos: Tensor, sin: Tensor) -> "Rotation":
-        """Make a rotation from the (rows, dim) that transformers computes."""
-        half = sin.shape[-1] // 2
-        return cls(cos[:, None], torch.cat([-sin[:, :half], sin[:, half:]], -1)[:, None])
-
-    def apply(self, x: Tensor) -> Tensor:
-        """Return `x` (rows, heads, dim), rotated."""
-        return (x * self.cos).addcmul_(x.roll(x.shape[-1] // 2, -1), self.sin)
-
-
 class Attention(nn.Module):
     """Grouped-query attention with normalized queries and keys."""
 
-    def __init__(self, config: Any, layer: int, qkv: nn.Module, out: nn.Module, q_norm: Tensor, k_norm: Tensor) -> None:
+    def __init__(
+        self, config: TextConfig, layer: int, qkv: nn.Module, out: nn.Module, q_norm: Tensor, k_norm: Tensor
+    ) -> None:
         super().__init__()
         self.layer = layer
         self.dim = config.head_dim

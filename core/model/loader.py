@@ -1,15 +1,18 @@
-"""Fill transformers' model with a checkpoint's weights and replace its linear and decoder layers by ours."""
+"""Build the model of a checkpoint's weights, one layer at a time."""
 
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from core.model.checkpoint import Checkpoint
+from core.model.config import ModelConfig
 from core.model.kv import take_pages
 from core.model.layers import MLP, Attention, Layer, Norm
 from core.model.quantize import LinearFactory
+from core.model.rotary import PatchRotary, TextRotary
+from core.model.vision_layers import Block, LayerNorm, Merger, VisionEncoder
 
 
 class Embedding(nn.Module):
@@ -23,38 +26,57 @@ class Embedding(nn.Module):
         return self.weight[ids].float()
 
 
+@dataclass(frozen=True, slots=True)
+class LanguageModel:
+    embed: Embedding
+    rotary: TextRotary
+    layers: list[Layer]
+    norm: Norm
+    head: Callable[[Tensor], Tensor]
+
+
 class Loader:
-    """Builds the model around empty modules and fills one at a time, so that at most one layer is in memory twice."""
+    """Reads one layer at a time, so that at most one is in memory twice."""
 
     def __init__(
-        self, checkpoint: Checkpoint, factory: LinearFactory, progress: Callable[[float], None] = lambda share: None
+        self,
+        checkpoint: Checkpoint,
+        config: ModelConfig,
+        factory: LinearFactory,
+        progress: Callable[[float], None] = lambda share: None,
     ) -> None:
         self._checkpoint = checkpoint
+        self._config = config
         self._factory = factory
         self._progress = progress  # gets the share of the language model's layers that are filled
 
-    def fill(self, empty: Any) -> Any:
-        self._fill_text(empty)
-        self._fill_vision(empty.model.visual)
-        for name, left in empty.named_parameters():
-            if left.is_meta:
-                raise RuntimeError(f"{name} was not loaded")
-        return empty.eval()
-
-    def _fill_text(self, empty: Any) -> None:
-        """Fill the language model. Its head shares the embeddings' weights unless the checkpoint has weights for it."""
-        text, root = empty.model.language_model, "model.language_model"
-        config = text.config
-        layers = range(config.num_hidden_layers)
-        text.layers = nn.ModuleList(self._layer(config, f"{root}.layers.{n}", n) for n in layers)
-        text.norm = Norm(self._tensor(f"{root}.norm.weight"), config.rms_norm_eps)
-        text.rotary_emb = type(text.rotary_emb)(config=config)
+    def language_model(self) -> LanguageModel:
+        """Return the language model. Its head shares the embeddings' weights if the checkpoint has none for it."""
+        text, root = self._config.text_config, "model.language_model"
         embedding = f"{root}.embed_tokens"
         own_head = "lm_head.weight" in self._checkpoint.names
-        empty.lm_head = self._join("lm_head", ["lm_head" if own_head else embedding])
-        text.embed_tokens = Embedding(self._checkpoint.tensor(f"{embedding}.weight"))
+        return LanguageModel(
+            layers=[self._layer(f"{root}.layers.{n}", n) for n in range(text.num_hidden_layers)],
+            norm=Norm(self._tensor(f"{root}.norm.weight"), text.rms_norm_eps),
+            rotary=TextRotary(text),
+            head=self._join("lm_head", ["lm_head" if own_head else embedding]),
+            embed=Embedding(self._checkpoint.tensor(f"{embedding}.weight")),
+        )
 
-    def _layer(self, config: Any, at: str, number: int) -> Layer:
+    def vision_encoder(self) -> VisionEncoder:
+        vision, root = self._config.vision_config, "model.visual"
+        mergers = (f"{root}.deepstack_merger_list.{n}" for n in range(len(vision.deepstack_visual_indexes)))
+        return VisionEncoder(
+            patch_embed=self._join(f"{root}.patch_embed", [f"{root}.patch_embed.proj"]),
+            positions=self._tensor(f"{root}.pos_embed.weight"),
+            rotary=PatchRotary(vision.hidden_size // vision.num_heads, vision.rope_parameters),
+            blocks=[self._block(f"{root}.blocks.{n}") for n in range(vision.depth)],
+            merger=self._merger(f"{root}.merger"),
+            deepstack=dict(zip(vision.deepstack_visual_indexes, map(self._merger, mergers), strict=True)),
+        )
+
+    def _layer(self, at: str, number: int) -> Layer:
+        config = self._config.text_config
         self._progress(number / config.num_hidden_layers)
         attention = f"{at}.self_attn"
         return Layer(
@@ -74,15 +96,31 @@ class Loader:
             Norm(self._tensor(f"{at}.post_attention_layernorm.weight"), config.rms_norm_eps),
         )
 
-    def _fill_vision(self, visual: Any) -> None:
-        root = "model.visual"
-        visual.rotary_pos_emb = type(visual.rotary_pos_emb)(visual.config)
-        visual.patch_embed = self._join(f"{root}.patch_embed", [f"{root}.patch_embed.proj"])
-        for path in [path for path, module in visual.named_modules() if isinstance(module, nn.Linear)]:
-            _replace(visual, path, self._join(f"{root}.{path}", [f"{root}.{path}"]))
-        for path, left in list(visual.named_parameters()):
-            if left.is_meta:
-                _replace(visual, path, nn.Parameter(self._tensor(f"{root}.{path}"), requires_grad=False))
+    def _block(self, at: str) -> Block:
+        return Block(
+            self._config.vision_config.num_heads,
+            self._norm(f"{at}.norm1"),
+            self._linear(f"{at}.attn.qkv"),
+            self._linear(f"{at}.attn.proj"),
+            self._norm(f"{at}.norm2"),
+            self._linear(f"{at}.mlp.linear_fc1"),
+            self._linear(f"{at}.mlp.linear_fc2"),
+        )
+
+    def _merger(self, at: str) -> Merger:
+        vision = self._config.vision_config
+        return Merger(
+            vision.hidden_size * vision.spatial_merge_size**2,
+            self._norm(f"{at}.norm"),
+            self._linear(f"{at}.linear_fc1"),
+            self._linear(f"{at}.linear_fc2"),
+        )
+
+    def _norm(self, at: str) -> LayerNorm:
+        return LayerNorm(self._tensor(f"{at}.weight"), self._tensor(f"{at}.bias"))
+
+    def _linear(self, at: str) -> nn.Module:
+        return self._join(at, [at])
 
     def _join(self, name: str, parts: list[str]) -> nn.Module:
         return self._factory.linear(name, lambda: self._read(parts))
@@ -105,8 +143,3 @@ def _stack(parts: list[Tensor]) -> Tensor:
         return parts[0]
     shape = (sum(map(len, parts)), *parts[0].shape[1:])
     return torch.cat(parts, out=take_pages(shape, parts[0].dtype))
-
-
-def _replace(root: nn.Module, path: str, value: nn.Module | nn.Parameter) -> None:
-    parent, _, child = path.rpartition(".")
-    setattr(root.get_submodule(parent), child, value)

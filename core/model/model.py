@@ -1,4 +1,4 @@
-"""Run transformers' Qwen3-VL with its layers replaced: rows of many conversations in one forward call."""
+"""Run Qwen3-VL: rows of many conversations in one forward call."""
 
 import logging
 from collections.abc import Callable
@@ -13,12 +13,11 @@ from torch import Tensor
 
 from core import cache_folder, hardware
 from core.model.checkpoint import Checkpoint
-from core.model.compatibility import eos_token_ids, make_model
+from core.model.compatibility import eos_token_ids, read_config
 from core.model.identity import identify
 from core.model.instruction_set import Unavailable, torch_instructions
 from core.model.kernel import Kernel, load
 from core.model.kv import KV
-from core.model.layers import Rotation
 from core.model.loader import Loader
 from core.model.pack import RaggedBatch, Segment
 from core.model.precision import Precision
@@ -56,9 +55,9 @@ class Model:
     ) -> None:
         if has_fbgemm():
             torch.backends.quantized.engine = "fbgemm"
-        empty = make_model(checkpoint)
-        self.text_config = empty.config.text_config
-        count = sum(parameter.numel() for parameter in empty.parameters())
+        config = read_config(checkpoint)
+        self.text_config = config.text_config
+        count = config.parameters()
         self.precision, self._kernel = choose(precision, count, cache)
         # A small model's products end before a second core has noticed that there is work.
         threads = threads or (1 if count < SMALL_MODEL_PARAMETERS else hardware.cores())
@@ -70,11 +69,11 @@ class Model:
             self.identity = f"{known}-{self.precision}"
         if cache and self.identity and self._kernel:
             folder = cache_folder.make(cache / cache_folder.WEIGHTS_FOLDER / self.identity, below=cache)
-        theirs = Loader(checkpoint, LinearFactory(self.precision, self._kernel, folder), progress).fill(empty)
-        self._text = theirs.model.language_model
-        self._head = theirs.lm_head
+        loader = Loader(checkpoint, config, LinearFactory(self.precision, self._kernel, folder), progress)
+        self._text = loader.language_model()
         processor = checkpoint.read_json("preprocessor_config.json")
-        self.vision = Vision(theirs.model.visual, processor, self._kernel)
+        merge = config.vision_config.spatial_merge_size
+        self.vision = Vision(loader.vision_encoder(), processor, merge, self._kernel)
         self.eos_token_ids = eos_token_ids(checkpoint)
 
     @property
@@ -101,7 +100,7 @@ class Model:
         text = self._text
         ids = torch.cat([torch.from_numpy(p.ids) for p in passes])  # (rows,)
         positions = torch.cat([torch.from_numpy(p.positions) for p in passes], 1)  # (3, rows)
-        hidden = text.embed_tokens(ids)  # (rows, hidden)
+        hidden = text.embed(ids)  # (rows, hidden)
         pictures, first = [], 0
         for each in passes:
             for row, features in each.features:
@@ -109,8 +108,7 @@ class Model:
                 pictures.append((slice(first + row, first + row + features.shape[1]), features))
                 hidden[pictures[-1][0]] = features[0]
             first += len(each.ids)
-        cos, sin = text.rotary_emb(hidden, positions[:, None])  # (1, rows, dim) each
-        rotation = Rotation.of(cos[0], sin[0])
+        rotation = text.rotary(positions)
         pack = RaggedBatch([Segment(p.kv, len(p.ids), p.kv.length) for p in passes], self._kernel)
         wanted = [p.wants_logits for p in passes]
         for number, layer in enumerate(text.layers):
@@ -118,7 +116,7 @@ class Model:
             for own, features in pictures:
                 if number + 1 < len(features):  # deepstack: features of earlier vision blocks join later
                     hidden[own] += features[number + 1]
-        logits = iter(self._head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
+        logits = iter(text.head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
         for each in passes:
             each.kv.length += len(each.ids)
         return [next(logits) if p.wants_logits else None for p in passes]

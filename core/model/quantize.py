@@ -1,4 +1,4 @@
-"""Make linear layers with float32, float16 or int8 weights, which replace those of transformers' model.
+"""Make linear layers with float32, float16 or int8 weights.
 
 float16: FBGEMM multiplies float16 weights and adds up in float32; on real weights the KL divergence from float32 is
 0.0000. int8: weights have one scale per output channel. Activations are rounded to 13-16 bits, so that only the

@@ -12,7 +12,7 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import Qwen2VLIm
 
 from core.conversation import Conversation, labelled
 from core.model.checkpoint import Checkpoint
-from core.model.vision import QWEN3_VL
+from core.model.patches import QWEN3_VL
 
 
 class Reference:

@@ -14,7 +14,7 @@ from core.conversation import Conversation
 from core.engine import EngineConfig, Precision
 from core.engine.prompt import Prompt, Prompter
 from core.errors import OperatorError
-from core.model.layers import Rotation
+from core.model.rotary import Rotation
 from core.pictures.images import ImagesConfig
 from core.selftest.report import fidelity_table
 from core.selftest.results import load_pictures, start_conversation
@@ -58,8 +58,8 @@ async def test_another_prompt_is_seen(tmp_path: Path, monkeypatch: pytest.Monkey
 async def test_a_fault_in_the_forward_pass_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     of = Rotation.of
 
-    def turned_back(cos: Tensor, sin: Tensor) -> Rotation:
-        return of(cos, -sin)
+    def turned_back(angles: Tensor, scale: float = 1.0) -> Rotation:
+        return of(-angles, scale)
 
     monkeypatch.setattr(against_reference, "PRECISIONS", (Precision.FLOAT32,))
     monkeypatch.setattr(Rotation, "of", turned_back)

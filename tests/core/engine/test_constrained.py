@@ -10,6 +10,7 @@ import pytest
 
 from core.answer import Ending
 from core.conversation import Conversation
+from core.engine import grammar, worker
 from core.engine.grammar import Grammar, Grammars
 from core.errors import BadSchema
 from core.sampling import Sampling
@@ -112,6 +113,42 @@ async def test_a_schema_that_leads_nowhere_ends_in_an_error_for_its_asker_alone(
     assert isinstance(outcomes[1], BadSchema)
     assert not isinstance(outcomes[0], BaseException)
     assert outcomes[0][0].text == after.text == expected
+
+
+async def test_the_first_schema_is_prepared_for_when_nothing_is_asked(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not before the model is ready: with 150,000 tokens that takes more than a second."""
+    prepared = asyncio.Event()
+    loop, prepare = asyncio.get_running_loop(), Grammars.prepare
+
+    def preparing(self: Grammars) -> Any:
+        found = prepare(self)
+        loop.call_soon_threadsafe(prepared.set)
+        return found
+
+    monkeypatch.setattr(Grammars, "prepare", preparing)
+    monkeypatch.setattr(worker, "QUIET_SECONDS", 3600.0)
+    async with start() as engine:
+        assert (await read(engine, question(), GREEDY))[0].text
+        assert not prepared.is_set()
+    monkeypatch.setattr(worker, "QUIET_SECONDS", 0.0)
+    async with start() as engine:
+        await asyncio.wait_for(prepared.wait(), 60)
+        answer, _ = await read(engine, within({"const": 1}, question()), GREEDY)
+    assert answer.text == "1"
+
+
+async def test_a_tokenizer_that_no_schema_can_be_kept_with_still_answers(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grammar, "LLTokenizer", lambda *arguments, **options: json.loads("no tokenizer"))
+    monkeypatch.setattr(worker, "QUIET_SECONDS", 0.0)
+    async with start() as engine:
+        with pytest.raises(BadSchema, match="cannot keep an answer within a JSON Schema"):
+            await read(engine, within(SCHEMA, question()), GREEDY)
+        answer, _ = await read(engine, question(), GREEDY)
+    assert answer.text
 
 
 async def test_a_schema_is_compiled_beside_the_loop_and_the_model(

@@ -175,16 +175,15 @@ async def test_a_step_that_finds_no_memory_in_its_last_product_is_done_again_as_
     tiny: Path, reference: Reference, failures: list[int]
 ) -> None:
     worker, events = Hand(tiny, Cache(1 << 26, None)), list[Any]()
-    head, calls = worker._model._head, list[int]()
+    text, calls = worker._model._text, list[int]()
 
     def failing(x: torch.Tensor) -> torch.Tensor:
         calls.append(len(calls))
         if calls[-1] in failures:
             torch.empty(1 << 50)
-        found: torch.Tensor = head(x)
-        return found
+        return text.head(x)
 
-    worker._model._head = failing
+    worker._model._text = replace(text, head=failing)
     worker.put(EngineRequest(ask("What is it?"), GREEDY, events.append, "-"))
     worker._receive()
     worker._admit()

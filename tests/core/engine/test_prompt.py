@@ -16,7 +16,7 @@ from core.conversation import Conversation, Picture, Turn
 from core.engine.prompt import Prompt, Prompter, picture_keys
 from core.engine.tokenizer import Detokenizer, Tokenizer
 from core.errors import BadQuestion
-from core.model.vision import Grid
+from core.model.patches import Grid
 from tests.core.engine.reference import Reference
 from tests.core.engine.tiny import ask, make_image
 

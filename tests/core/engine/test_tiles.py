@@ -17,7 +17,7 @@ from core.engine.tokenizer import Tokenizer
 from core.errors import BadQuestion, QueueFull
 from core.events import Event, Looking, Piece
 from core.image import Image, tile_id
-from core.model.vision import Grid
+from core.model.patches import Grid
 from core.pictures.views import view_png
 from core.sampling import Sampling
 from tests.core.engine.conftest import Start

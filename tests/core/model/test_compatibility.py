@@ -11,15 +11,15 @@ from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.errors import OperatorError
 from core.model.checkpoint import Checkpoint
-from core.model.compatibility import make_model
+from core.model.compatibility import read_config
 from core.model.description import DEMO
-from tests.core.engine.tiny import make_model as make_tiny
+from tests.core.engine.tiny import make_model
 from tests.core.model.broken import BROKEN, break_copy
 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny(tmp_path_factory.mktemp("whole"))
+    return make_model(tmp_path_factory.mktemp("whole"))
 
 
 async def doctor_says(folder: Path, model: Path) -> tuple[Level, str]:
@@ -47,6 +47,6 @@ async def test_what_is_foreign_or_broken_is_refused_at_start_and_by_doctor(
 @pytest.mark.parametrize("folder", ["whole", "demo"])
 async def test_what_is_whole_is_taken(whole: Path, tmp_path: Path, folder: str) -> None:
     checkpoint = whole if folder == "whole" else DEMO
-    await asyncio.to_thread(make_model, Checkpoint(checkpoint))
+    await asyncio.to_thread(read_config, Checkpoint(checkpoint))
     level, _ = await doctor_says(tmp_path, checkpoint)
     assert level is Level.OK

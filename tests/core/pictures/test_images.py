@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngInfo
 
 from core.errors import BadImage, BotError, TooLarge
 from core.image import Image
-from core.model.vision import QWEN3_VL, Grid
+from core.model.patches import QWEN3_VL, Grid
 from core.pictures import refusals, workers
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
