@@ -16,7 +16,7 @@ test: .venv/dev.stamp system
 test-system: .venv/dev.stamp .venv/build.stamp system-packages clients
 	$(BIN)/python -m pytest -m system -rs tests/system $(ARGS)
 
-SYSTEM_PACKAGES := clang libclang-rt-dev faketime qemu-user systemd
+SYSTEM_PACKAGES := clang libclang-rt-dev faketime gcc-aarch64-linux-gnu libc6-dev-arm64-cross qemu-user systemd
 # Unpacked and not installed: Debian would start them as services.
 UNPACKED := caddy nginx prometheus
 UNPACKED_FILES := usr/bin/caddy usr/bin/promtool usr/sbin/nginx

@@ -21,7 +21,11 @@ GLIBC = "2.17"
 AVX512 = "x86_64_v3+avx512f+avx512bw+avx512vl+avx512vnni"
 KERNELS = {  # the library of each instruction set, as core/model/instruction_set.py names it
     "x86_64": {"kernel_avx2.so": "x86_64_v3", "kernel_avx512.so": AVX512},
-    "aarch64": {"kernel_neon.so": "baseline"},
+    "aarch64": {
+        "kernel_neon.so": "baseline",
+        "kernel_dotprod.so": "baseline+dotprod",
+        "kernel_i8mm.so": "baseline+dotprod+i8mm",
+    },
 }
 HAS_KERNEL = ARCH in KERNELS and importlib.util.find_spec("ziglang") is not None
 NATIVE = Path("core/model/native")

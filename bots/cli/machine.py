@@ -85,15 +85,15 @@ def judge_memory(needed: float, available: float, total: float) -> CheckResult:
 
 
 async def processor(settings: Settings) -> CheckResult:
-    from core.model.instruction_set import Unavailable, torch_instructions
+    from core.model.instruction_set import Unavailable
     from core.model.kernel import prepare
 
-    text = f"{os.cpu_count()} cores, {torch_instructions()}"
+    text = f"{os.cpu_count()} cores"
     try:
-        prepare()
+        return CheckResult("processor", Level.OK, f"{text}, int8 with {prepare().name}")
     except Unavailable as reason:
-        return CheckResult("processor", Level.NOTE, f"{text}: {reason}; until then float16 is used, which is slower")
-    return CheckResult("processor", Level.OK, text)
+        text = f"{text}: {reason}; until then float16 or bfloat16 is used, which is slower"
+        return CheckResult("processor", Level.NOTE, text)
 
 
 async def font(settings: Settings) -> CheckResult:

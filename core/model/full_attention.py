@@ -2,8 +2,7 @@
 
 from torch import Tensor, nn
 
-from core.model.kernel import PANEL_CHANNELS as PANEL
-from core.model.kernel import Kernel
+from core.model.kernel import WIDTH, Kernel
 
 
 class FullAttention:
@@ -11,12 +10,12 @@ class FullAttention:
 
     def __init__(self, keys: Tensor, values: Tensor, kernel: Kernel | None) -> None:
         self._length, heads, dim = keys.shape
-        self._kernel = kernel if dim % PANEL == 0 else None
+        self._kernel = kernel if dim % WIDTH == 0 else None
         if self._kernel:  # see native/full_attention.c
-            missing = (0, 0, 0, 0, 0, -self._length % PANEL)
+            missing = (0, 0, 0, 0, 0, -self._length % WIDTH)
             keys, values = (nn.functional.pad(each, missing) for each in (keys, values))
-            self._keys = keys.view(-1, PANEL, heads, dim).permute(2, 0, 3, 1).contiguous()
-            self._values = values.view(-1, heads, dim // PANEL, PANEL).permute(1, 2, 0, 3).contiguous()
+            self._keys = keys.view(-1, WIDTH, heads, dim).permute(2, 0, 3, 1).contiguous()
+            self._values = values.view(-1, heads, dim // WIDTH, WIDTH).permute(1, 2, 0, 3).contiguous()
         else:
             self._keys, self._values = (each.transpose(0, 1)[None] for each in (keys, values))
 

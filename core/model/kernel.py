@@ -12,11 +12,13 @@ import torch
 from torch import Tensor
 
 from core import cache_folder
+from core.model import openmp
 from core.model.compiler import Compiler
 from core.model.instruction_set import InstructionSet, Unavailable, available
 
 log = logging.getLogger(__name__)
-PANEL_CHANNELS = 16  # WIDTH in the source; the inner dimension must be a multiple of it too
+WIDTH = 16  # WIDTH in the source: keys of a panel; inputs and channels of a product come in multiples of it
+MOST_STEPS = 127 * 256 + 127  # MOST_STEPS in the source
 QUERIES_AT_ONCE = 2  # TOGETHER in the source
 MOST_ROWS = 12  # MOST_ROWS in the source
 ROWS_TO_CHECK = (1, 2, 7, 30)  # whole and broken tiles of every instruction set
@@ -29,7 +31,10 @@ class Kernel:
 
     def __init__(self, library: Path, instructions: InstructionSet) -> None:
         self.instructions = instructions
+        openmp.share()
         loaded = ctypes.CDLL(str(library))
+        channels, inputs = (ctypes.c_int32 * 2).in_dll(loaded, "panel")
+        self.panel = (channels, inputs)  # how this instruction set reads weights
         self._multiply, self._attend = loaded.int8_linear, loaded.attend
         self._multiply.argtypes = [P] * 7 + [N] * 3 + [ctypes.c_float, ctypes.c_int]
         self._attend.argtypes = [P] * 4 + [N] * 6 + [ctypes.c_int]
@@ -38,8 +43,13 @@ class Kernel:
         self._checksum = loaded.checksum
         self._checksum.argtypes, self._checksum.restype = [P, N, ctypes.c_uint64], ctypes.c_uint64
 
+    def pack(self, weights: Tensor) -> Tensor:
+        """Return weights (channels, k) as panels (panels, k / inputs, channels of a panel, inputs)."""
+        channels, inputs = self.panel
+        return weights.view(-1, channels, weights.shape[1] // inputs, inputs).transpose(1, 2)
+
     def multiply(self, x: Tensor, panels: Tensor, scale: Tensor, bias: Tensor | None, steps: float) -> Tensor:
-        """Multiply x (rows, k) float32 with panels (channels / 16, k / 2, 16, 2) int8 to (rows, channels) float32.
+        """Multiply x (rows, k) float32 with panels of int8 weights, as `pack` makes them, to (rows, channels) float32.
 
         Raises `ValueError` when k or the number of channels is no multiple of 16.
         """
@@ -92,12 +102,15 @@ class Kernel:
         return int(self._checksum(content.data_ptr(), content.nbytes, seed))
 
     def check(self) -> None:
-        """Compare small products and attentions with torch's. Raises `Unavailable` when they differ."""
+        """Compare small products (bit by bit) and attentions with torch's. Raises `Unavailable` when they differ."""
         generator = torch.Generator().manual_seed(1)
-        weights = torch.randint(-127, 128, (32, 32), dtype=torch.int8, generator=generator)  # (channels, k)
-        panels = weights.view(2, 16, 16, 2).permute(0, 2, 1, 3).contiguous()
-        inputs = [torch.randn(rows, 32, generator=generator) for rows in ROWS_TO_CHECK]
-        products = [(self.multiply(x, panels, torch.ones(32), None, 8191.0), x @ weights.float().T) for x in inputs]
+        weights = torch.randint(-127, 128, (32, 48), dtype=torch.int8, generator=generator)  # (channels, k)
+        panels, products = self.pack(weights).contiguous(), []
+        for rows in ROWS_TO_CHECK:
+            x = (8000 * torch.randn(rows, 48, generator=generator)).clamp(-MOST_STEPS, MOST_STEPS)
+            x[:, 0] = MOST_STEPS  # so that a step is 1, and whole numbers come out
+            exact = x.round().long() @ weights.long().T
+            products.append((self.multiply(x, panels, torch.ones(32), None, MOST_STEPS), exact.float()))
         keys = torch.randn(2, 2, 8, 16, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
         queries = torch.randn(1, 4, 16, generator=generator)
         attended = self.attend(queries, torch.tensor([[keys.data_ptr(), 8, 5]]), 5, 0, 2)
@@ -107,16 +120,19 @@ class Kernel:
         fully = self.attend_fully(q, k.permute(1, 2, 0)[None].contiguous(), v.transpose(0, 1)[None].contiguous(), 16)
         whole = torch.nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1) for each in (q, k, v)))
         attentions = [(attended[0], right), (fully, whole.transpose(0, 1))]
-        if not all(torch.allclose(*both, atol=0.5) for both in products) or not all(
+        if not all(torch.equal(*both) for both in products) or not all(
             torch.allclose(*both, atol=1e-4) for both in attentions
         ):
             raise Unavailable("the compiled kernel and torch compute different results on this processor")
 
 
-def prepare() -> None:
-    """Find out, without compiling anything, whether `load` can work. Raises `Unavailable`."""
-    if not any(each.built.is_file() for each in available()):
+def prepare() -> InstructionSet:
+    """Return the instruction set that `load` tries first, without compiling anything. Raises `Unavailable`."""
+    choices = available()
+    built = [each for each in choices if each.built.is_file()]
+    if not built:
         Compiler()
+    return (built or choices)[0]
 
 
 def load(folder: Path) -> Kernel:

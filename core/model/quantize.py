@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from core.errors import OperatorError
-from core.model.kernel import PANEL_CHANNELS, Kernel
+from core.model.kernel import MOST_STEPS, WIDTH, Kernel
 from core.model.kv import take_pages
 from core.model.precision import Precision
 from core.model.weight_cache import WeightCache
@@ -71,17 +71,18 @@ class Int8Linear(nn.Module):
         return self._kernel.multiply(x, self.panels, self.scale, self.bias, self.steps)[:, : self.channels]
 
 
-def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
-    """Turn a weight (out, in) into int8 panels (see native/linear.c), scales, and rounding steps for activations.
+def quantize(kernel: Kernel, weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
+    """Turn a weight (out, in) into the kernel's int8 panels, scales, and rounding steps for activations.
 
     A sum is largest when all activations of a row are largest, so the steps are as many as can never overflow with
     these weights. Raises `OperatorError` for layers whose input is no multiple of 16.
     """
-    if weight.shape[1] % PANEL_CHANNELS:
+    if weight.shape[1] % WIDTH:
         raise OperatorError('This model has layers that int8 does not fit: set precision = "float16" in [core.engine].')
     channels, inner = weight.shape
-    padded = -(-channels // PANEL_CHANNELS) * PANEL_CHANNELS  # zeros fill the last panel
-    panels = take_pages((padded // PANEL_CHANNELS, inner // 2, PANEL_CHANNELS, 2), torch.int8)
+    padded = -(-channels // WIDTH) * WIDTH  # zeros fill the last panel
+    width, inputs = kernel.panel
+    panels = take_pages((padded // width, inner // inputs, width, inputs), torch.int8)
     scale, heaviest = torch.zeros(padded), 1
     # Nothing large goes to the heap, where it would leave holes.
     room = take_pages((min(CHANNELS_AT_ONCE, padded), inner), torch.float32)
@@ -90,12 +91,12 @@ def quantize(weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
         part = room[:count].copy_(weight[first : first + count])
         own = scale[first : first + count].copy_(torch.linalg.vector_norm(part, torch.inf, 1))
         part.div_(own.clamp_(min=1e-20).div_(127.0)[:, None]).round_()
-        whole = room[: -(-count // PANEL_CHANNELS) * PANEL_CHANNELS]
+        whole = room[: -(-count // WIDTH) * WIDTH]
         whole[count:] = 0.0
-        whole = whole.view(-1, PANEL_CHANNELS, inner // 2, 2).transpose(1, 2)  # (panels, in / 2, 16, 2)
-        panels[first // PANEL_CHANNELS :][: len(whole)] = whole
+        packed = kernel.pack(whole)
+        panels[first // width :][: len(packed)] = packed
         heaviest = max(heaviest, int(part.abs_().sum(1).max()))  # whole numbers below 2^24: exact
-    steps = float(min(2**15 - 1, LARGEST_SUM // heaviest))
+    steps = float(min(MOST_STEPS, LARGEST_SUM // heaviest))
     made = {"panels": panels, "scale": scale, "steps": torch.tensor(steps), "channels": torch.tensor(channels)}
     return made if bias is None else made | {"bias": nn.functional.pad(bias, (0, padded - channels))}
 
@@ -110,9 +111,12 @@ class LinearFactory:
 
     def linear(self, name: str, read: Weights) -> nn.Module:
         """Return the layer called `name`. Calls `read` unless its int8 weights are in the cache."""
-        if self._kernel is not None:
-            made = self._cache.get(name, lambda: quantize(*read())) if self._cache else quantize(*read())
-            return Int8Linear(self._kernel, made)
+        if kernel := self._kernel:
+
+            def make() -> dict[str, Tensor]:
+                return quantize(kernel, *read())
+
+            return Int8Linear(kernel, self._cache.get(name, make) if self._cache else make())
         weight, bias = read()
         if self._precision is Precision.FLOAT32:
             return Linear(weight, bias)

@@ -65,6 +65,8 @@ class WeightCache:
         found = {name: file.map(name, fetch=True) for name in file.names}
         if file.metadata.get("seal") != self._seal(found):
             raise ValueError("its content is damaged, or from another version")
+        if found["panels"].shape[2:] != self._kernel.panel:
+            raise ValueError("it was made for another processor")
         return found
 
     def _write(self, path: Path, tensors: Tensors) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -18,7 +19,11 @@ ROOT = Path(__file__).parents[2]
 HERE = Path(__file__).parent
 SAMPLE = ROOT / "core" / "demo" / "samples" / "invoice.png"
 LOCK = ROOT / "requirements.lock"
-ARCHES = {"x86_64": ("kernel_avx2.so", "kernel_avx512.so"), "aarch64": ("kernel_neon.so",)}
+CHECK = ROOT / "tests" / "core" / "model" / "check_kernel.c"
+ARCHES = {
+    "x86_64": ("kernel_avx2.so", "kernel_avx512.so"),
+    "aarch64": ("kernel_neon.so", "kernel_dotprod.so", "kernel_i8mm.so"),
+}
 MOST_MEGABYTES = 45
 TORCH = (ROOT / "requirements-torch.lock").read_text("utf-8").strip()
 
@@ -104,6 +109,20 @@ def test_a_wheel_holds_every_file_and_the_kernel_and_is_small(wheels: dict[str, 
 def test_a_wheel_keeps_the_promise_of_its_name(wheels: dict[str, Path], arch: str) -> None:
     said = call(sys.executable, "-m", "auditwheel", "show", wheels[arch]).stdout
     assert re.search(rf"consistent\s+with\s+the\s+following\s+platform\s+tag:\s+\"manylinux_2_(5|17)_{arch}\"", said)
+
+
+@pytest.mark.parametrize(("name", "processor"), [("neon", "cortex-a53"), ("dotprod", "neoverse-n1"), ("i8mm", "max")])
+def test_the_kernels_of_the_wheel_for_arm_are_right(
+    wheels: dict[str, Path], name: str, processor: str, tmp_path: Path
+) -> None:
+    for needed in ("aarch64-linux-gnu-gcc", "qemu-aarch64"):
+        if not shutil.which(needed):
+            pytest.skip(f"NOT TESTED: the wheel's {name} kernel. {needed} is missing: make system-packages")
+    kernel = zipfile.ZipFile(wheels["aarch64"]).extract(f"core/model/native/kernel_{name}.so", tmp_path)
+    program = tmp_path / "check"
+    call("aarch64-linux-gnu-gcc", "-O1", "-rdynamic", CHECK, kernel, "-lm", "-o", program)
+    done = call("qemu-aarch64", "-L", "/usr/aarch64-linux-gnu", "-cpu", processor, program, 100, 7)
+    assert done.stdout == "100 cases, 0 wrong\n"
 
 
 def test_the_installed_command_says_its_version_and_gives_the_example_config(installed: Path, tmp_path: Path) -> None:

@@ -2,19 +2,22 @@
  *
  * Each row of x is rounded to int16 with a scale of its own. Products of 16 and 8 bits are added up in 32 bits, exactly:
  * `steps`, the largest rounded value, is chosen with the weights so that no sum can overflow. A row's result therefore
- * never depends on the other rows.
+ * never depends on the other rows, and all instruction sets give the same bits.
  *
- * Weights lie in panels of WIDTH channels: (panels, k / 2, WIDTH, 2). Rounded rows lie in blocks of at most ROWS:
- * (blocks, k / 2, rows of the block, 2), so that the inner loop reads both from front to back. k is a multiple of 16.
+ * Weights lie in panels of CHANNELS channels: (panels, k / INPUTS, CHANNELS, INPUTS). Rounded rows lie in blocks of at most
+ * ROWS: (blocks, k / INPUTS, rows of the block, INPUTS), so that the inner loop reads both from front to back.
  */
 #if defined(__GNUC__) && !defined(__clang__)
-#pragma GCC optimize("no-tree-pre") /* with it, gcc keeps the running sums of a tile in memory */
+#pragma GCC optimize("no-tree-pre", "no-schedule-insns") /* with these, gcc keeps the running sums of a tile in memory */
 #endif
 #include "simd.h"
 #include "work.h"
 
 enum { FEW = 16 };             /* rows that one core rounds faster than two can agree */
 enum { CHUNK = 1 << 18 };      /* bytes of weights a core takes at once for many rows: half its second cache */
+enum { CACHE_LINE = 64 };
+
+const int32_t panel[] = {CHANNELS, INPUTS}; /* for those who pack weights */
 
 typedef struct {
     const float *x;
@@ -44,15 +47,16 @@ static float largest(const float *x, int64_t k) {
     return top + f8_sum(nothing);
 }
 
-/* Pairs of neighbours go to `rounded`, `stride` pairs apart; returns the row's scale. */
-static float round_row(const float *x, int64_t k, float steps, int32_t *rounded, int64_t stride) {
+/* INPUTS neighbours go to `rounded`, the next ones `stride` further on; returns the row's scale. */
+static float round_row(const float *x, int64_t k, float steps, int16_t *rounded, int64_t stride) {
     float top = largest(x, k);
     f8 factor = f8_all(steps / top);
-    for (int64_t i = 0; i < k; i += 16) {
-        int32_t pairs[8];
-        round_pairs(f8_mul(f8_load(x + i), factor), f8_mul(f8_load(x + i + 8), factor), pairs);
-        for (int pair = 0; pair < 8; pair++)
-            rounded[(i / 2 + pair) * stride] = pairs[pair];
+    for (int64_t i = 0; i < k; i += 8) {
+        int16_t eight[8];
+        round_eight(f8_mul(f8_load(x + i), factor), eight);
+        UNROLL(4)
+        for (int next = 0; next < 8; next += INPUTS, rounded += stride)
+            memcpy(rounded, eight + next, INPUTS * sizeof *rounded);
     }
     return top / steps;
 }
@@ -61,9 +65,10 @@ static void round_rows(void *data) {
     Job *job = data;
     for (int64_t row; (row = take(&job->next, job->block)) < job->rows;) {
         int64_t rows = least(job->block, job->rows - row);
-        int32_t *block = (int32_t *)(job->rounded + row * job->k);
+        int16_t *block = job->rounded + row * job->k;
         for (int64_t r = 0; r < rows; r++)
-            job->row_scale[row + r] = round_row(job->x + (row + r) * job->k, job->k, job->steps, block + r, rows);
+            job->row_scale[row + r] =
+                round_row(job->x + (row + r) * job->k, job->k, job->steps, block + r * INPUTS, rows * INPUTS);
     }
 }
 
@@ -79,39 +84,42 @@ static inline void finish(const Job *job, int64_t row, int64_t channel, f8 sum) 
 static inline __attribute__((always_inline)) void multiply_tile(const int R, const Job *job, int64_t row, int64_t first,
                                                                 const char *ahead, int64_t step) {
     const int8_t *w = job->panels + first * job->k;
-    const int32_t *x = (const int32_t *)(job->rounded + row * job->k);
+    const int16_t *x = job->rounded + row * job->k;
     const int ways = 2 * R <= ROWS ? 2 : 1; /* two sums of few rows: one alone waits for each of its additions */
     sums s[ROWS];
     UNROLL(12)
     for (int i = 0; i < R * ways; i++)
         s[i] = sums_zero();
-    for (int64_t pair = 0; pair < job->k / 2; pair += ways, x += ways * R, w += ways * PAIR, ahead += ways * step) {
-        __builtin_prefetch(ahead, 0, 2); /* no fault where it points beyond the end */
+    for (int64_t i = 0; i < job->k; i += ways * INPUTS, x += ways * R * INPUTS, w += ways * PIECE, ahead += ways * step) {
+        UNROLL(2)
+        for (int byte = 0; byte < ways * PIECE; byte += CACHE_LINE)
+            __builtin_prefetch(ahead + byte / PIECE * step, 0, 2); /* no fault where it points beyond the end */
         UNROLL(2)
         for (int way = 0; way < ways; way++) {
-            weights both = weights_load(w + way * PAIR);
+            weights piece = weights_load(w + way * PIECE);
             UNROLL(12)
             for (int r = 0; r < R; r++)
-                s[way * R + r] = sums_add(s[way * R + r], both, x[way * R + r]);
+                s[way * R + r] = sums_add(s[way * R + r], piece, inputs_load(x + (way * R + r) * INPUTS));
         }
     }
     UNROLL(12)
     for (int r = 0; r < R; r++) { /* unrolled, or else the sums would be kept in memory all along */
         sums sum = ways == 2 ? sums_join(s[r], s[R + r]) : s[r];
-        finish(job, row + r, first, sums_low(sum));
-        finish(job, row + r, first + 8, sums_high(sum));
+        finish(job, row + r, first, sums_eight(sum, 0));
+        if (CHANNELS > 8)
+            finish(job, row + r, first + 8, sums_eight(sum, 1));
     }
 }
 
 static void multiply(void *data) {
     Job *job = data;
-    int64_t step = PAIR / job->blocks;
+    int64_t step = PIECE / job->blocks;
     for (int64_t first = take(&job->next, job->chunk), next; first < job->channels; first = next) {
         next = take(&job->next, job->chunk); /* early: it is fetched while the one before is multiplied */
         int64_t end = least(first + job->chunk, job->channels);
         const char *ahead = (const char *)(job->panels + least(next, job->channels) * job->k);
         for (int64_t row = 0; row < job->rows; row += job->block)
-            for (int64_t channel = first; channel < end; channel += WIDTH, ahead += job->k / 2 * step)
+            for (int64_t channel = first; channel < end; channel += CHANNELS, ahead += job->k / INPUTS * step)
                 switch (least(job->block, job->rows - row)) {
                 case 1: multiply_tile(1, job, row, channel, ahead, step); break;
                 case 2: multiply_tile(2, job, row, channel, ahead, step); break;
@@ -131,20 +139,21 @@ static void multiply(void *data) {
     }
 }
 
-/* Returns BAD_SHAPE and does nothing where k or channels are not multiples of 16. */
+/* Returns BAD_SHAPE and does nothing where k or channels are not multiples of 16. More than MOST_STEPS count as these. */
 int int8_linear(const float *x, const int8_t *panels, const float *scale, const float *bias, float *y,
                 int16_t *rounded, float *row_scale, int64_t rows, int64_t k, int64_t channels, float steps,
                 int threads) {
-    if (rows < 0 || k < 16 || k % 16 || channels < WIDTH || channels % WIDTH || threads < 1)
+    if (rows < 0 || k < 16 || k % 16 || channels < 16 || channels % 16 || threads < 1)
         return BAD_SHAPE;
     if (!rows)
         return OK;
     Job job = {x, panels, scale, bias, y, rounded, row_scale, rows, k, channels, .steps = steps};
+    job.steps = steps < MOST_STEPS ? steps : MOST_STEPS;
     job.blocks = (rows + ROWS - 1) / ROWS;
     job.block = (rows + job.blocks - 1) / job.blocks; /* 8 rows are 4 and 4, not 6 and 2 */
     /* Few rows wait for the weights, which pass by once, panel by panel; many take the weights that a cache holds. */
-    job.chunk = rows > FEW ? CHUNK / k / WIDTH * WIDTH : WIDTH;
-    job.chunk = job.chunk < WIDTH ? WIDTH : job.chunk;
+    job.chunk = rows > FEW ? CHUNK / k / CHANNELS * CHANNELS : CHANNELS;
+    job.chunk = job.chunk < CHANNELS ? CHANNELS : job.chunk;
     if (rows > FEW)
         GOMP_parallel(round_rows, &job, threads, 0);
     else

@@ -17,6 +17,7 @@ from bots.conversing.check_result import CheckResult, Level
 from core.engine.disk_cache import FILE_FORMAT
 from core.model.checkpoint import Checkpoint
 from core.model.identity import identify
+from core.model.instruction_set import available
 from core.pictures import fonts
 from tests.bots.telegram.server import TOKEN, BotApi
 from tests.core.engine.any_tiny import make_other
@@ -301,6 +302,12 @@ async def test_a_machine_without_a_compiler_is_noted_with_what_to_install(
     assert found["processor"].level is Level.NOTE
     assert "apt-get install gcc" in found["processor"].text
     assert "float16" in found["processor"].text
+
+
+async def test_the_kernel_that_would_be_tried_first_is_named(tmp_path: Path) -> None:
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["processor"].level is Level.OK
+    assert found["processor"].text.endswith(f"int8 with {available()[0].name}")
 
 
 async def test_telegrams_token_and_settings_are_judged(tmp_path: Path) -> None:

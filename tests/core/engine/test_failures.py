@@ -203,7 +203,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
 def test_the_kernels_product_of_no_numbers_is_none_and_other_rows_stay(kernel: Kernel, value: float, rows: int) -> None:
     random = torch.Generator().manual_seed(1)
     x, weight = torch.randn(rows, 64, generator=random), torch.randn(96, 64, generator=random)
-    linear = Int8Linear(kernel, quantize(weight, None))
+    linear = Int8Linear(kernel, quantize(kernel, weight, None))
     for column in (0, 5, 63):
         harmed = x.clone()
         harmed[1, column] = value

@@ -1,4 +1,4 @@
-/* Compares the kernels with plain C in float64 on random shapes, and looks for writes beyond their ends.
+/* Compares the kernels with plain C on random shapes, products bit by bit, and looks for writes beyond their ends.
  * Usage: check_kernel CASES SEED; built with core/model/native's sources and this file's stand-in for OpenMP.
  */
 #include <math.h>
@@ -12,6 +12,8 @@ int int8_linear(const float *, const int8_t *, const float *, const float *, flo
 int attend(const float *, const int64_t (*)[3], float *, float *, int64_t, int64_t, int64_t, int64_t, int64_t, int64_t, int);
 int full_attention(const float *, const float *, const float *, float *, float *, int64_t, int64_t, int64_t, int64_t, int);
 
+extern const int32_t panel[]; /* how many channels by how many inputs lie together */
+enum { MOST_STEPS = 127 * 256 + 127 };
 enum { GUARD = 64 }; /* numbers beyond each output that must stay as they are */
 static const float MARK = 12345.0f;
 static uint64_t state;
@@ -58,30 +60,36 @@ static uint16_t half_of(float x) {
 }
 
 static void check_linear(void) {
-    int64_t rows = between(0, 20), k = 16 * between(1, 12), channels = 16 * between(1, 6);
-    float steps = between(100, 8191);
+    int extreme = between(0, 3) == 0; /* one channel's sums are as large as 32 bits allow */
+    int64_t rows = between(0, 20), k = 16 * between(1, extreme ? 40 : 12), channels = 16 * between(1, 6);
+    float steps = between(0, 1) ? between(100, MOST_STEPS) : between(MOST_STEPS, 40000);
+    if (extreme)
+        steps = INT32_MAX / (127 * k);
     float *x = numbers(rows * k), *scale = numbers(channels), *bias = between(0, 1) ? numbers(channels) : NULL;
     float *y = numbers(rows * channels), *row_scale = numbers(rows);
     int16_t *rounded = malloc((rows * k + 16) * sizeof *rounded);
     int8_t *panels = malloc(channels * k + 1);
     for (int64_t i = 0; i < channels * k; i++)
         panels[i] = (int8_t)between(-127, 127);
+    for (int64_t i = 0; extreme && i < k; i++) {
+        panels[i / panel[1] * panel[0] * panel[1] + i % panel[1]] = x[i] < 0 ? -127 : 127;
+        for (int64_t row = 0; row < rows; row++)
+            x[row * k + i] = (row % 2 ? 0.5f : 1) * (x[i] < 0 ? -1 : 1);
+    }
     int result = int8_linear(x, panels, scale, bias, y, rounded, row_scale, rows, k, channels, steps, (int)between(1, 3));
     expect(result == 0, "linear refuses good shapes", rows, k, channels);
     for (int64_t row = 0; row < rows; row++) {
         float top = 1e-20f;
         for (int64_t i = 0; i < k; i++)
             top = fabsf(x[row * k + i]) > top ? fabsf(x[row * k + i]) : top;
-        float factor = steps / top;
+        float most = steps < MOST_STEPS ? steps : MOST_STEPS, factor = most / top;
         for (int64_t channel = 0; channel < channels; channel++) {
+            const int8_t *own = panels + channel / panel[0] * panel[0] * k + channel % panel[0] * panel[1];
             int64_t sum = 0;
-            for (int64_t i = 0; i < k; i++) {
-                int64_t w = panels[channel / 16 * 16 * k + i / 2 * 32 + channel % 16 * 2 + i % 2];
-                sum += w * (int64_t)lrintf(x[row * k + i] * factor);
-            }
-            double right = sum * ((double)scale[channel] * (top / steps)) + (bias ? bias[channel] : 0);
-            double tolerance = 1e-5 * (fabs(right) + 1);
-            expect(fabs(y[row * channels + channel] - right) < tolerance, "linear", row, channel, k);
+            for (int64_t i = 0; i < k; i++)
+                sum += own[i / panel[1] * panel[0] * panel[1] + i % panel[1]] * (int64_t)lrintf(x[row * k + i] * factor);
+            float right = fmaf((float)sum, scale[channel] * (top / most), bias ? bias[channel] : 0);
+            expect(y[row * channels + channel] == right, "linear", row, channel, k);
         }
     }
     expect_guard(y, rows * channels, "linear writes beyond y");

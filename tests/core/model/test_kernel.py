@@ -15,7 +15,18 @@ import torch
 from core.model import compiler, instruction_set, kernel
 from core.model.compiler import Compiler
 from core.model.full_attention import FullAttention
-from core.model.instruction_set import INSTRUCTION_SETS, NATIVE, InstructionSet, Unavailable, available
+from core.model.instruction_set import (
+    AVX2,
+    AVX512,
+    DOTPROD,
+    I8MM,
+    INSTRUCTION_SETS,
+    NATIVE,
+    NEON,
+    InstructionSet,
+    Unavailable,
+    available,
+)
 from core.model.kernel import Kernel, load
 
 KNOWN = INSTRUCTION_SETS.get(platform.machine(), ())
@@ -62,11 +73,11 @@ def test_the_kernels_agree_with_plain_c_and_touch_nothing_beyond_their_ends(
 def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet, tmp_path: Path) -> None:
     theirs, ours = (Kernel(Compiler().library(tmp_path, each), each) for each in (available()[-1], instructions))
     generator = torch.Generator().manual_seed(7)
-    panels = torch.randint(-127, 128, (5, 24, 16, 2), dtype=torch.int8, generator=generator)
+    weights = torch.randint(-127, 128, (80, 48), dtype=torch.int8, generator=generator)  # (channels, k)
     for rows in range(1, 40):
         x = torch.randn(rows, 48, generator=generator)
         scale, bias = torch.rand(80, generator=generator), torch.randn(80, generator=generator)
-        results = [each.multiply(x, panels, scale, bias, 8191.0) for each in (theirs, ours)]
+        results = [each.multiply(x, each.pack(weights).contiguous(), scale, bias, 8191.0) for each in (theirs, ours)]
         assert torch.equal(*results), rows
         keys = torch.randn(2, 2, rows, 32, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
         queries = torch.randn(3, 6, 32, generator=generator)
@@ -77,10 +88,55 @@ def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet,
 
 
 def test_the_switch_of_torch_turns_avx512_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(instruction_set, "_features", lambda: frozenset().union(*(each.needs for each in KNOWN)))
-    for capability, expected in (("AVX512", list(KNOWN)), ("AVX2", list(KNOWN[-1:]))):
+    monkeypatch.setattr(platform, "machine", lambda: "x86_64")
+    monkeypatch.setattr(instruction_set, "_features", lambda: AVX512.needs | AVX2.needs)
+    for capability, expected in (("AVX512", [AVX512, AVX2]), ("AVX2", [AVX2])):
         monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda found=capability: found)
         assert available() == expected
+
+
+# What /proc/cpuinfo says of a Cortex-A72 (Raspberry Pi 4), a Neoverse N1 (the free ARM boxes) and a Neoverse V1.
+@pytest.mark.parametrize(
+    ("features", "expected"),
+    [
+        ("fp asimd evtstrm crc32 cpuid", [NEON]),
+        ("fp asimd evtstrm aes crc32 atomics fphp asimdhp asimdrdm lrcpc dcpop asimddp ssbs", [DOTPROD, NEON]),
+        ("fp asimd atomics fphp asimdhp sha512 sve asimdfhm dit i8mm bf16 asimddp rng", [I8MM, DOTPROD, NEON]),
+    ],
+)
+def test_each_arm_gets_what_it_has(
+    monkeypatch: pytest.MonkeyPatch, features: str, expected: list[InstructionSet]
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: "aarch64")
+    monkeypatch.setattr(instruction_set, "_features", lambda: frozenset(features.split()))
+    assert available() == expected
+
+
+def test_the_openmp_of_another_library_is_found_where_only_that_one_sees_it(tmp_path: Path) -> None:
+    """As torch for ARM has it: its runtime is loaded, and hidden from the kernel."""
+    names = {"theirs": "-fopenmp", "ours": "-O1"}
+    for name, flag in names.items():
+        source = "void GOMP_parallel(void (*)(void *), void *, unsigned, unsigned);"
+        source += f"void call_{name}(void) {{ GOMP_parallel(0, 0, 0, 0); }}"
+        command = ["gcc", "-xc", "-", flag, "-fPIC", "-shared", "-o", str(tmp_path / f"{name}.so")]
+        subprocess.run(command, input=source, text=True, check=True)
+    program = """
+import ctypes, os, sys
+from core.model import openmp
+ctypes.CDLL("./theirs.so", os.RTLD_NOW)
+try:
+    ctypes.CDLL("./ours.so", os.RTLD_NOW)
+except OSError as error:
+    print(error)
+openmp.share()
+ctypes.CDLL("./ours.so", os.RTLD_NOW)
+assert "torch" not in sys.modules
+"""
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+    assert "undefined symbol: GOMP_parallel" in done.stdout
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.usefixtures("unloaded")
@@ -108,12 +164,21 @@ def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path:
 
 
 @pytest.mark.usefixtures("unloaded")
-def test_a_kernel_that_computes_something_else_is_not_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    wrong = tmp_path / "native"
-    shutil.copytree(NATIVE, wrong)
-    source = wrong / "attention.c"
-    source.write_text(source.read_text("utf-8").replace("1 / sqrtf(dim)", "2 / sqrtf(dim)"), "utf-8")
-    monkeypatch.setattr(compiler, "SOURCES", sorted(wrong.glob("*.[ch]")))
+@pytest.mark.parametrize(
+    ("file", "right", "wrong"),
+    [
+        ("attention.c", "1 / sqrtf(dim)", "2 / sqrtf(dim)"),
+        ("linear.c", "return top / steps", "return top / steps * 1.000001f"),  # products agree bit for bit
+    ],
+)
+def test_a_kernel_that_computes_something_else_is_not_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, right: str, wrong: str
+) -> None:
+    copy = tmp_path / "native"
+    shutil.copytree(NATIVE, copy)
+    source = copy / file
+    source.write_text(source.read_text("utf-8").replace(right, wrong), "utf-8")
+    monkeypatch.setattr(compiler, "SOURCES", sorted(copy.glob("*.[ch]")))
     with pytest.raises(Unavailable, match="compute different results"):
         load(tmp_path / "cache")
     assert not list((tmp_path / "cache").glob("*.so"))

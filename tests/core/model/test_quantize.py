@@ -46,7 +46,7 @@ def kernel(tmp_path_factory: pytest.TempPathFactory) -> Kernel:
 @pytest.mark.parametrize("rows", [1, 2, 7, 8, 13, 300])
 def test_int8_loses_only_what_rounding_the_weights_loses(kernel: Kernel, rows: int) -> None:
     x, weight, bias, exact = case(rows)
-    made = quantize(weight, bias)
+    made = quantize(kernel, weight, bias)
     rounded = made["panels"].transpose(1, 2).reshape(96, 64) * made["scale"][:, None]
     floor = error(x @ rounded.T + bias, exact)
     found = error(Int8Linear(kernel, made)(x), exact)
@@ -56,7 +56,7 @@ def test_int8_loses_only_what_rounding_the_weights_loses(kernel: Kernel, rows: i
 
 def test_a_row_does_not_depend_on_the_rows_beside_it(kernel: Kernel) -> None:
     x, weight, bias, _ = case(29)
-    linear = Int8Linear(kernel, quantize(weight, bias))
+    linear = Int8Linear(kernel, quantize(kernel, weight, bias))
     whole = linear(x)
     for rows in (1, 2, 3, 4, 5, 6, 8, 14):
         assert torch.equal(torch.cat([linear(part) for part in torch.split(x, rows)]), whole)
@@ -65,23 +65,23 @@ def test_a_row_does_not_depend_on_the_rows_beside_it(kernel: Kernel) -> None:
 def test_the_largest_sum_that_can_be_does_not_overflow(kernel: Kernel) -> None:
     weight = torch.ones(16, 6144)
     weight[1::2] = -1
-    y = Int8Linear(kernel, quantize(weight, None))(torch.full((1, 6144), 3.0))
+    y = Int8Linear(kernel, quantize(kernel, weight, None))(torch.full((1, 6144), 3.0))
     assert torch.allclose(y, weight.sum(1)[None] * 3, rtol=1e-3)
 
 
 def test_a_vocabulary_that_fills_no_panel_and_more_than_one_part(kernel: Kernel) -> None:
     x, weight, bias, exact = case(2, out=CHANNELS_AT_ONCE + 100)
-    assert error(Int8Linear(kernel, quantize(weight, bias))(x), exact) < 0.01
+    assert error(Int8Linear(kernel, quantize(kernel, weight, bias))(x), exact) < 0.01
 
 
-def test_layers_that_do_not_fit_are_refused_with_what_to_do() -> None:
+def test_layers_that_do_not_fit_are_refused_with_what_to_do(kernel: Kernel) -> None:
     with pytest.raises(OperatorError, match="float16"):
-        quantize(torch.ones(16, 24), None)
+        quantize(kernel, torch.ones(16, 24), None)
 
 
 def test_rows_of_zeros_stay_zero(kernel: Kernel) -> None:
     _, weight, _, _ = case(1)
-    assert not Int8Linear(kernel, quantize(weight, None))(torch.zeros(2, 64)).any()
+    assert not Int8Linear(kernel, quantize(kernel, weight, None))(torch.zeros(2, 64)).any()
 
 
 @pytest.mark.parametrize("dim", [16, 24, 64])
@@ -147,6 +147,21 @@ def test_int8_weights_are_read_back_instead_of_made_again(kernel: Kernel, tmp_pa
     assert torch.equal(factory.linear("a", forbidden)(x), made)
 
 
+def test_int8_weights_of_another_processor_are_made_again(
+    kernel: Kernel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    x, weight, bias, _ = case(3)
+    factory = LinearFactory(Precision.INT8, kernel, tmp_path)
+    made = factory.linear("a", lambda: (weight, bias))(x)
+    ours = kernel.panel
+    monkeypatch.setattr(kernel, "panel", (8, 4) if ours != (8, 4) else (16, 2))
+    factory.linear("a", lambda: (weight, bias))
+    monkeypatch.setattr(kernel, "panel", ours)
+    caplog.clear()
+    assert torch.equal(factory.linear("a", lambda: (weight, bias))(x), made)
+    assert "it was made for another processor" in caplog.text
+
+
 def test_half_written_int8_weights_are_made_again(kernel: Kernel, tmp_path: Path) -> None:
     x, weight, bias, _ = case(3)
     factory = LinearFactory(Precision.INT8, kernel, tmp_path)
@@ -168,7 +183,7 @@ def test_a_full_disk_does_not_keep_int8_weights_from_working(
         made = [factory.linear(name, lambda: (weight, bias))(x) for name in "ab"]
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, most)
-    assert torch.equal(made[0], Int8Linear(kernel, quantize(weight, bias))(x))
+    assert torch.equal(made[0], Int8Linear(kernel, quantize(kernel, weight, bias))(x))
     assert torch.equal(made[0], made[1])
     assert caplog.text.count("int8 weights cannot be kept") == 1
     assert not list(tmp_path.iterdir())
