@@ -9,14 +9,8 @@ import pytest
 
 from core.engine import EngineConfig
 from core.engine.engine import Engine
-from tests.core.engine.reference import Reference
 
 Start = Callable[..., Any]
-
-
-@pytest.fixture(scope="session")
-def reference(tiny: Path) -> Reference:
-    return Reference(tiny)
 
 
 @pytest.fixture
