@@ -34,15 +34,14 @@ IDLE_S = 10.0  # in which the costs without any question are seen
 LOOK_S = 0.02
 AT_ONCE = 3  # conversations of each platform
 FIRST_CHAT = 500
+MOST = 1000  # questions of a person; they are counted, and none is refused
 CONFIG = """
 [core.engine]
 model = "{model}"
 urls = ["{engine}"]
 [core.quota]
-questions_per_minute = 0
-questions_per_day = 0
-pictures_per_minute = 0
-at_once = 0
+questions_per_minute = {most}
+questions_per_day = {most}
 [storage]
 url = "{database}"
 [bots.log]
@@ -78,11 +77,13 @@ class Cost:
         self.followed += other.followed
         self.stayed += other.stayed
 
-    def row(self, name: str) -> str:
+    def row(self, name: str, one: "Cost") -> str:
+        """Return a row of the table, with how much more it is than with `one` service."""
         stayed = f"{self.stayed} of {self.followed}" if self.followed else ""
+        cpu, statements = self.cpu_s / self.questions, self.statements / self.questions
         values = (
-            f"{1000 * self.cpu_s / self.questions:.0f} ms",
-            f"{self.statements / self.questions:.1f}",
+            f"{1000 * cpu:.0f} ms{_more(cpu, one.cpu_s / one.questions)}",
+            f"{statements:.1f}{_more(statements, one.statements / one.questions)}",
             f"{1000 * median(self.web_s):.0f} ms",
             f"{self.idle_statements:.1f}",
             stayed,
@@ -114,6 +115,7 @@ class Services:
         self.ports = [free_port() for _ in range(case.replicas)]
         self._folder, self._tree, self._database = folder, case.tree, database
         self._values = {"model": MODEL, "engine": engine, "database": database, "token": TOKEN, "telegram": telegram}
+        self._values["most"] = str(MOST)
         self._counters = [folder / f"statements {number}" for number in range(case.replicas)]
         self._processes: list[Process] = []
 
@@ -166,8 +168,8 @@ async def measure(folder: Path, case: Case, database: str, conversations: int, q
         stack.push_async_callback(engine.stop)
         telegram = await stack.enter_async_context(BotApi())
         services = await stack.enter_async_context(Services(folder, case, database, engine.url, telegram.url))
-        for port in services.ports:  # what begins with the first question
-            await _ask_on_the_web(Cost(), services, 2, [port])
+        for number, port in enumerate(services.ports, conversations):  # what begins with the first question
+            await _ask_on_the_web(Cost(), services, 2, [port], number)
         await _ask_in_telegram(Cost(), services, telegram, 1, FIRST_CHAT)
         before, began = services.spent(), time.monotonic()
         await asyncio.sleep(IDLE_S)
@@ -175,10 +177,10 @@ async def measure(folder: Path, case: Case, database: str, conversations: int, q
         before, began = services.spent(), time.monotonic()
         turns = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
-        async def on_the_web() -> None:
+        async def on_the_web(number: int) -> None:
             async with turns[0]:
                 ports = [dice.choice(services.ports) for _ in range(1 if case.keeps else questions)]
-                await _ask_on_the_web(cost, services, questions, ports)
+                await _ask_on_the_web(cost, services, questions, ports, number)
 
         async def in_telegram(number: int) -> None:
             async with turns[1]:
@@ -186,7 +188,7 @@ async def measure(folder: Path, case: Case, database: str, conversations: int, q
 
         async with asyncio.TaskGroup() as group:
             for number in range(conversations):
-                group.create_task(on_the_web())
+                group.create_task(on_the_web(number))
                 group.create_task(in_telegram(number))
         seconds = time.monotonic() - began
         cpu, statements = (after - earlier for earlier, after in zip(before, services.spent(), strict=True))
@@ -195,14 +197,15 @@ async def measure(folder: Path, case: Case, database: str, conversations: int, q
     return cost
 
 
-async def _ask_on_the_web(cost: Cost, services: Services, questions: int, ports: Sequence[int]) -> None:
-    """Each question at the next of the ports, to which a balancer leads it."""
+async def _ask_on_the_web(cost: Cost, services: Services, questions: int, ports: Sequence[int], number: int) -> None:
+    """Each question at the next of the ports, to which a balancer leads it. A person is known by their address."""
     conversation, holder = "", None
     picture = talks()[0].pictures[0]
-    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_S) as client:
-        for number in range(questions):
-            url = f"http://127.0.0.1:{ports[number % len(ports)]}/api/v1/analyze"
-            form = {"query": f"What is it? {number}"} | ({"conversation": conversation} if conversation else {})
+    transport = httpx.AsyncHTTPTransport(local_address=f"127.1.{number // 200}.{1 + number % 200}")
+    async with httpx.AsyncClient(trust_env=False, timeout=ANSWER_S, transport=transport) as client:
+        for asked in range(questions):
+            url = f"http://127.0.0.1:{ports[asked % len(ports)]}/api/v1/analyze"
+            form = {"query": f"What is it? {asked}"} | ({"conversation": conversation} if conversation else {})
             files = None if conversation else {"image": ("a.png", picture, "image/png")}
             began = time.perf_counter()
             answer = await client.post(url, data=form, files=files, headers={"Idempotency-Key": uuid4().hex})
@@ -230,6 +233,10 @@ async def _count(cost: Cost, services: Services, conversation: str, before: str 
     cost.followed += before is not None
     cost.stayed += before is not None and holder == before
     return holder
+
+
+def _more(value: float, of_one: float) -> str:
+    return f" ({100 * (value / of_one - 1):+.0f} %)" if value != of_one else ""
 
 
 def _rates(before: tuple[float, int], after: tuple[float, int], seconds: float) -> tuple[float, float]:
@@ -269,11 +276,12 @@ async def compare(
             "other checkout: 1, SQLite": Case(shares=False, tree=tree),
         }
     costs = {name: Cost() for name in cases}
+    one = next(iter(costs.values()))
     for _ in range(rounds):
         for name, case in cases.items():
             place = Path(tempfile.mkdtemp(dir=folder))
             with restartable_cluster() if case.shares else nullcontext() as cluster:
                 database = cluster.url if cluster else f"sqlite+aiosqlite:///{place}/answers.db"
                 costs[name].add(await measure(place, case, database, conversations, questions))
-            print(costs[name].row(name), file=sys.stderr, flush=True)
-    return "\n".join([HEAD, *(cost.row(name) for name, cost in costs.items())])
+            print(costs[name].row(name, one), file=sys.stderr, flush=True)
+    return "\n".join([HEAD, *(cost.row(name, one) for name, cost in costs.items())])
