@@ -112,7 +112,7 @@ class Worker:
         if post is None:
             return False
         chat_id, message_id = post
-        busy = self.dispatcher.is_busy(f"telegram:{chat_id}:0")
+        busy = await self.dispatcher.inbox.last(f"telegram:{chat_id}:0") is not None  # at whatever replica
         own = await self._store.is_posted("telegram", f"{chat_id}:{message_id}")
         if busy and not own:
             raise Interrupted("This may be an answer of mine that is still being written.")

@@ -19,7 +19,9 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.rate_limit import RateLimit
 from bots.telegram.service import serve
 from core.assistant import Assistant, Engine
+from core.leases import Leases
 from core.quota import QuotaConfig
+from core.single_replica import SingleReplica
 from storage.store import Store, StoreConfig
 from tests.bots.conftest import shorten_pauses
 from tests.bots.telegram.person import Person
@@ -57,6 +59,7 @@ async def service(
     health: Health | None = None,
     webhook: bool = False,
     page: Json | None = None,
+    leases_of: Callable[[Store], Leases] = lambda store: SingleReplica(),
     **settings: Any,
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run the adapter over a store in `folder`. Leaving the block ends it like a shutdown.
@@ -68,7 +71,8 @@ async def service(
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=no_limits)
     rate_limit = RateLimit(pause_s=pause_s, group_per_minute=20 if pause_s >= 1 else 1000)
-    services = Services(assistant, store, extra_routes=Router(redirect_slashes=False), health=health or Health())
+    routes, leases = Router(redirect_slashes=False), leases_of(store)
+    services = Services(assistant, store, extra_routes=routes, health=health or Health(), leases=leases)
     tasks: list[asyncio.Task[None]] = []
     if webhook:
         values |= {"mode": "webhook", "webhook_url": "https://bot.example.org/hook", "webhook_secret": SECRET}

@@ -8,6 +8,8 @@ import pytest
 
 from bots.conversing.loop_guard import MOST_IN_A_ROW
 from core import inbox
+from core.replica import Replica
+from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -209,6 +211,36 @@ async def test_what_may_be_the_answer_that_is_being_written_in_a_channel_waits_f
         assert len(engine.asked) == 1
         await says(news, asked, "Answer to 'what is it?' about [1] after 0 turns.")
         assert await copies.answer(copy) == "Answer to 'and this?' about [1] after 0 turns."
+
+
+async def test_what_may_be_the_answer_that_another_replica_writes_in_a_channel_waits_for_it(
+    telegram: BotApi,
+    engine: ScriptedEngine,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.05,)))
+    copies, stores = group(telegram, TELEGRAM["id"]), list[Store]()
+
+    def leases_of(store: Store) -> Replica:
+        stores.append(store)
+        return Replica(store, 3600)
+
+    async with service(telegram, tmp_path, engine, channels=True, leases_of=leases_of):
+        [store] = stores
+        conversation = f"telegram:{NEWS['id']}:0"
+        async with Replica(store, 3600).hold(conversation):
+            asked = await store.put("telegram", "telegram:asked", conversation, "{}")
+            assert asked
+            origin = {"type": "channel", "date": 1422450181, "chat": NEWS, "message_id": 500}
+            as_channel: Json = {"sender_chat": NEWS, "is_automatic_forward": True, "forward_origin": origin}
+            copy = copies.person.shows(photo("blue"), "@picture_bot what is it?", **as_channel)
+            await until(lambda: "may be an answer of mine that is still being written" in caplog.text)
+            await store.record_posted(asked.id, [f"{NEWS['id']}:500"])
+            await store.finish([asked.id])
+        await idle(telegram)
+        assert not copies.chat.answers_to(copy["message_id"])
 
 
 async def test_who_only_reads_a_channel_presses_no_buttons_there(
