@@ -12,7 +12,7 @@ from contextlib import suppress
 from bots.conversing.store import Store
 from bots.web.broadcast import Broadcast
 from bots.web.broadcasts import Broadcasts
-from bots.web.errors import ConversationGone
+from bots.web.errors import ConversationGone, Restarting
 from bots.web.outcome import outcome_of, read_outcome
 from bots.web.stage import read_stage, stage_of
 from core import lease
@@ -101,6 +101,10 @@ class Following:
             _end(broadcast, Answer("", Ending.DONE))
         elif broadcast.text:  # its conversation was deleted
             _end(broadcast, Answer(broadcast.text, Ending.STOPPED))
+        elif await self._store.has_begun(broadcast.conversation_id):
+            # How it ended is kept for some seconds, in which this replica did not look. It can be asked again.
+            self._broadcasts.drop(broadcast)
+            _end(broadcast, Restarting("The model was interrupted. Please ask again."))
         else:
             _end(broadcast, ConversationGone())
 

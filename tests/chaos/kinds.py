@@ -331,6 +331,8 @@ async def spends_the_quota(me: Person, talk: Talk) -> None:
             me.wants(place, lambda text: not_own(text) or is_spent(text), model=True)
         for place in asked:
             await me.answered(place)
+            if is_spent(me.found(place)[0]):  # a refusal is there at once
+                me.wants(place, is_spent, most=me.shows_again)
         places += asked
     answered = [place for place in places if not is_spent(me.found(place)[0])]
     if len(answered) != QUOTA:

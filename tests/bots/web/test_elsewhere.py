@@ -142,6 +142,22 @@ async def test_what_is_refused_at_one_replica_is_said_at_the_other(replicas: Rep
     assert not await replicas.one.store.unfinished("web")
 
 
+async def test_a_question_can_be_asked_again_when_its_refusal_got_lost_on_the_way(
+    replicas: Replicas, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a replica that was cut off from the database for longer than such a refusal is kept there."""
+
+    async def lose(*_: Any, **__: Any) -> None: ...
+
+    replicas.engines[0].refuses = True
+    with monkeypatch.context() as patched:
+        patched.setattr(replicas.one.store, "grow_answer", lose)
+        lost = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
+    again = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
+    assert (lost.status_code, lost.json()["detail"]) == (503, "The model was interrupted. Please ask again.")
+    assert (again.status_code, again.json()["detail"]) == (400, "At most 3 pictures in one question, please.")
+
+
 async def test_hanging_up_at_one_replica_stops_the_other_and_leaves_nothing(replicas: Replicas) -> None:
     events = replicas.events("", "blue")
     async for name, _ in events:
