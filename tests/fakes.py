@@ -36,10 +36,14 @@ def describe(conversation: Conversation) -> str:
 
 @dataclass
 class ScriptedEngine:
-    """Streams `script(conversation)` word by word, one question at a time, with a pause before each piece."""
+    """Streams `script(conversation)` word by word, one question at a time, with a pause before each piece.
+
+    An answer that begins while there is a `gate` waits at it before its last word, so that a test decides when it ends.
+    """
 
     script: Callable[[Conversation], str | Exception] = describe
     pause: float = 0.0  # seconds before each piece
+    gate: asyncio.Event | None = None
     asked: list[Conversation] = field(default_factory=list)
     samplings: list[Sampling] = field(default_factory=list)
     looked: list[str] = field(default_factory=list)
@@ -50,7 +54,7 @@ class ScriptedEngine:
     async def answer(self, conversation: Conversation, sampling: Sampling, tell: Tell) -> Answer:
         self.asked.append(conversation)
         self.samplings.append(sampling)
-        script = self.script(conversation)
+        script, gate = self.script(conversation), self.gate
         if isinstance(script, Exception):
             raise script
         self.running += 1
@@ -63,8 +67,11 @@ class ScriptedEngine:
             for index, image_id in enumerate(new, 1):
                 tell(Looking(index, len(new)))
                 self.looked.append(image_id)
-            for word in script.split(" "):
+            words = script.split(" ")
+            for number, word in enumerate(words, 1):
                 await asyncio.sleep(self.pause)
+                if gate is not None and number == len(words):
+                    await gate.wait()
                 piece = f" {word}" if text else word
                 text += piece
                 tell(Piece(piece))

@@ -10,9 +10,10 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 
@@ -112,7 +113,19 @@ def _wait(port: int) -> None:
 
 
 async def execute(server: str, statement: str) -> None:
-    """Run a statement outside any transaction, as soon as the server serves: it listens a moment before."""
+    """Run a statement outside any transaction."""
+    async with _connected(server) as connection:
+        await connection.execute(statement)
+
+
+async def fetch(server: str, query: str) -> list[tuple[Any, ...]]:
+    async with _connected(server) as connection:
+        return [tuple(row) for row in await connection.fetch(query)]
+
+
+@asynccontextmanager
+async def _connected(server: str) -> AsyncIterator[Any]:
+    """Connect as soon as the server serves: it listens a moment before."""
     for attempt in range(200):
         try:
             connection = await asyncpg.connect(server.replace("+asyncpg", ""))
@@ -122,6 +135,6 @@ async def execute(server: str, statement: str) -> None:
                 raise
             await asyncio.sleep(0.05)
     try:
-        await connection.execute(statement)
+        yield connection
     finally:
         await connection.close()

@@ -48,13 +48,13 @@ async def test_an_edit_after_the_answer_replaces_it(scene: Scene) -> None:
 
 async def test_an_edit_while_it_is_answered_begins_again_also_over_http(scene: Scene) -> None:
     for bot in (scene.bot, scene.bot_over_http):
-        scene.engine.pause = 0.3
+        scene.engine.gate = asyncio.Event()
         async with bot():
             asked = scene.slack.says("One", (scene.slack.upload(png()),), channel=DM)
             while not any("Answer" in said(each) for each in scene.slack.workspace.answers(DM, asked)):
                 await asyncio.sleep(0.01)
             scene.slack.edits(DM, asked, "Two")
-            scene.engine.pause = 0
+            scene.engine.gate = None
             scene.slack.edits(DM, asked, "Three")  # quickly once more
             await says(scene, asked, about("Three"), channel=DM)
         scene.slack.http_url = None

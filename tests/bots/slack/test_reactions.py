@@ -73,7 +73,7 @@ async def test_an_operator_can_switch_reactions_off(scene: Scene) -> None:
 
 
 async def test_the_mark_of_what_turns_out_to_be_for_nobody_is_taken_back(scene: Scene) -> None:
-    scene.engine.pause = 0.3
+    scene.engine.gate = asyncio.Event()
     async with scene.bot():
         asked = scene.ask()
         while not scene.engine.running:
@@ -81,7 +81,7 @@ async def test_the_mark_of_what_turns_out_to_be_for_nobody_is_taken_back(scene: 
         by_app = scene.slack.says(f"<@{BOT}> and why?", thread=asked, user="U9", bot_id="B9")
         while by_app not in scene.slack.workspace.reactions:
             await asyncio.sleep(0.01)
-        scene.engine.pause = 0
+        scene.engine.gate.set()
         assert len(await scene.finished(asked)) == 1
         async with asyncio.timeout(60):
             while by_app in scene.slack.workspace.reactions:
@@ -90,7 +90,7 @@ async def test_the_mark_of_what_turns_out_to_be_for_nobody_is_taken_back(scene: 
 
 
 async def test_the_mark_of_a_deleted_question_is_given_up(scene: Scene) -> None:
-    scene.engine.pause = 0.2
+    scene.engine.gate = asyncio.Event()
     async with scene.bot():
         asked = scene.ask()
         while asked not in scene.slack.workspace.reactions:

@@ -1,5 +1,6 @@
 """Other bots and channels: answered where a setting says so, when they name the bot, and never for ever."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ async def test_what_may_be_the_answer_that_is_being_written_in_a_channel_waits_f
 ) -> None:
     monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(0.05,)))
     news, copies = channel(telegram), group(telegram, TELEGRAM["id"])
-    engine.pause = 0.3
+    engine.gate = asyncio.Event()
     async with service(telegram, tmp_path, engine, channels=True):
         asked = news.person.shows(photo(), "@picture_bot what is it?")
         await until(lambda: engine.running)
@@ -209,6 +210,7 @@ async def test_what_may_be_the_answer_that_is_being_written_in_a_channel_waits_f
         copy = copies.person.shows(photo("blue"), "@picture_bot and this?", **as_channel)
         await until(lambda: "may be an answer of mine that is still being written" in caplog.text)
         assert len(engine.asked) == 1
+        engine.gate.set()
         await says(news, asked, "Answer to 'what is it?' about [1] after 0 turns.")
         assert await copies.answer(copy) == "Answer to 'and this?' about [1] after 0 turns."
 

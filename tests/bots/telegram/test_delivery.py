@@ -1,3 +1,4 @@
+import asyncio
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,12 +27,12 @@ async def test_an_update_delivered_twice_is_answered_once(running: BotApi, ann: 
 async def test_an_update_is_on_disk_before_it_is_confirmed(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
-    engine.pause = 0.2
+    engine.gate = asyncio.Event()
     async with service(telegram, tmp_path, engine):
         question = ann.person.shows(photo(), "One")
         await until(lambda: telegram.unconfirmed == 0)
     assert not [m for m in ann.chat.answers_to(question["message_id"]) if is_finished(m)]
-    engine.pause = 0
+    engine.gate = None
     async with service(telegram, tmp_path, engine):
         assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
 
@@ -39,10 +40,11 @@ async def test_an_update_is_on_disk_before_it_is_confirmed(
 async def test_a_half_answer_goes_on_in_place_after_a_restart(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
-    engine.pause = 0.2
+    engine.gate = asyncio.Event()
     async with service(telegram, tmp_path, engine, interval_seconds=1):
         question = ann.person.shows(photo(), "One")
         await until(lambda: any("Answer" in m["text"] for m in ann.chat.by_bot()))
+    engine.gate = None
     async with service(telegram, tmp_path, engine, interval_seconds=1):
         assert await ann.answer(question) == "Answer to 'One' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1
@@ -93,10 +95,11 @@ async def test_one_chats_trouble_delays_no_other(running: BotApi, ann: Chatting,
 async def test_an_answer_whose_message_was_deleted_gets_another(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.1
+    engine.gate = asyncio.Event()
     question = ann.person.shows(photo(), "One")
     await until(ann.chat.by_bot)
     running.world.delete(7, ann.chat.by_bot()[0]["message_id"])
+    engine.gate.set()
     await until(lambda: [m["text"] for m in ann.chat.by_bot() if is_finished(m)])
     assert [m["text"] for m in ann.chat.by_bot()] == ["Answer to 'One' about [1] after 0 turns."]
     assert question["message_id"] in ann.chat.messages
@@ -109,12 +112,13 @@ async def test_a_deleted_question_is_answered_all_the_same(running: BotApi, ann:
 
 
 async def test_an_answer_follows_its_group_that_became_a_supergroup(running: BotApi, engine: ScriptedEngine) -> None:
-    engine.pause = 0.1
+    engine.gate = asyncio.Event()
     old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
     team = Chatting(Person(running, old, user_id=7))
     team.person.shows(photo(), "@picture_bot one")
     await until(old.by_bot)
     old.moved_to = new.id
+    engine.gate.set()
     await until(lambda: any(m["text"].startswith("Answer to 'one'") and is_finished(m) for m in new.by_bot()))
 
 

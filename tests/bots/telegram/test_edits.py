@@ -1,5 +1,6 @@
 """An edited question is answered again, in the place of its answer, and never twice."""
 
+import asyncio
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from core.revision import EDIT_SECONDS
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi, Fault
+from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 
 ADMIN = 1
@@ -30,6 +32,15 @@ async def says(ann: Chatting, *expected: str) -> None:
         raise AssertionError(words(ann)) from None
 
 
+async def being_answered(ann: Chatting, engine: ScriptedEngine) -> Json:
+    """Return a question whose answer grows, and does not end. Later answers do."""
+    engine.gate = asyncio.Event()
+    question = ann.person.shows(photo(), "One")
+    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
+    engine.gate = None
+    return question
+
+
 async def test_an_edit_after_the_answer_replaces_it(reached: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
     question = ann.person.shows(photo(), "One")
     answered = (await ann.answers(question))[0]["message_id"]
@@ -45,10 +56,7 @@ async def test_an_edit_after_the_answer_replaces_it(reached: BotApi, ann: Chatti
 async def test_an_edit_while_it_is_answered_begins_again(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.3
-    question = ann.person.shows(photo(), "One")
-    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
-    engine.pause = 0
+    question = await being_answered(ann, engine)
     ann.person.edits(question, "Two")
     ann.person.edits(question, "Three")  # quickly once more
     await says(ann, "Answer to 'Three' about [1] after 0 turns.")
@@ -111,10 +119,7 @@ async def test_a_replaced_picture_that_waits_for_its_question_is_gone(
 async def test_a_picture_replaced_while_it_is_asked_about_is_gone(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.3
-    question = ann.person.shows(photo(), "One")
-    await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
-    engine.pause = 0
+    question = await being_answered(ann, engine)
     ann.person.replaces(question, photo("green"), "One")
     await until(lambda: len(engine.asked) == 2)
     await until(lambda: len(words(ann)) == 1)
@@ -181,10 +186,10 @@ async def test_the_second_of_two_quick_edits_keeps_the_place(
     question = ann.person.shows(photo(), "One")
     await ann.answer(question)
     await ann.answer(ann.person.says("More?"))
-    engine.pause = 0.3
+    engine.gate = asyncio.Event()
     ann.person.edits(question, "Two")
     await until(lambda: engine.asked[-1].turns[-1].text == "Two")
-    engine.pause = 0
+    engine.gate = None
     ann.person.edits(question, "Three")
     await until(lambda: "'Three'" in words(ann)[0])
     await ann.answer(ann.person.says("And now?"))
@@ -292,15 +297,14 @@ async def test_an_edit_after_an_answer_that_was_not_whole(
     running: BotApi, ann: Chatting, engine: ScriptedEngine, ending: str
 ) -> None:
     usual = engine.script
-    if ending == "failed":
-        engine.script = lambda asked: RuntimeError("it broke")
-    engine.pause = 0.2
-    question = ann.person.shows(photo(), "One")
     if ending == "stopped":
-        await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
+        question = await being_answered(ann, engine)
         ann.person.presses(ann.chat.by_bot()[0], "Stop")
+    else:
+        engine.script = lambda asked: RuntimeError("it broke")
+        question = ann.person.shows(photo(), "One")
     await ann.answers(question)
-    engine.pause, engine.script = 0, usual
+    engine.script = usual
     ann.person.edits(question, "Two")
     await says(ann, "Answer to 'Two' about [1] after 0 turns.")
 

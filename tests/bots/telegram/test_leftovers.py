@@ -1,5 +1,6 @@
 """Messages that the bot posted and does not know of, and buttons that are not what they seem."""
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -82,11 +83,12 @@ async def test_the_stop_button_of_a_leftover_stops_no_other_answer(
     reached.trouble = once("sendMessage", "drop after")
     await ann.answer(ann.person.shows(photo(), "One"))
     leftover, answer = ann.chat.by_bot()
-    engine.pause = 0.2
+    engine.gate = asyncio.Event()
     question = ann.person.says("Two")
     await until(lambda: engine.running)
     ann.person.presses(leftover)
     await until(lambda: [told["text"] for told in reached.callback_answers] == [FINISHED])
+    engine.gate.set()
     assert await ann.answer(question) == "Answer to 'Two' about [] after 1 turns."
     assert leftover not in ann.chat.by_bot()
     assert answer in ann.chat.by_bot()
@@ -96,7 +98,7 @@ async def test_the_stop_button_of_a_leftover_stops_no_other_answer(
 async def test_the_stop_button_of_a_leftover_stops_the_answer_that_it_was_posted_for(
     reached: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.3
+    engine.gate = asyncio.Event()
     reached.trouble = once("sendMessage", "drop after")
     ann.person.shows(photo(), "One")
     await until(lambda: len(ann.chat.by_bot()) == 2)

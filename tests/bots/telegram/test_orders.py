@@ -1,5 +1,6 @@
 """Orders that do not wait in line: forgetting, and what only admins may do."""
 
+import asyncio
 import logging
 from pathlib import Path
 from typing import Any
@@ -79,11 +80,13 @@ async def test_a_stranger_in_a_group_cannot_make_the_bot_forget(
     chat = telegram.world.chat(-5)
     team, eve = Chatting(Person(telegram, chat, user_id=7)), Chatting(Person(telegram, chat, user_id=8))
     async with service(telegram, tmp_path, engine, allow=[7]):
-        engine.pause = 0.3
+        engine.gate = asyncio.Event()
         question = team.person.shows(photo(), "@picture_bot one")
         await until(lambda: engine.running)
-        refused = await eve.answer(eve.person.says("/forget"))
-        assert "To be let in, tell the person who runs this bot: 8 (-5)" in refused
+        order = eve.person.says("/forget")
+        await until(lambda: telegram.unconfirmed == 0)
+        engine.gate.set()
+        assert "To be let in, tell the person who runs this bot: 8 (-5)" in await eve.answer(order)
         assert (await team.answer(question)).startswith("Answer to 'one'")
 
 
@@ -93,10 +96,12 @@ async def test_who_is_blocked_cannot_make_the_bot_forget(
     team, eve, boss = (Chatting(Person(telegram, telegram.world.chat(-5), user_id=user)) for user in (7, 8, ADMIN))
     async with service(telegram, tmp_path, engine, admins=[ADMIN]):
         await boss.answer(boss.person.says("/block 8"))
-        engine.pause = 0.1
+        engine.gate = asyncio.Event()
         question = team.person.shows(photo(), "@picture_bot one")
         await until(lambda: engine.running)
         eve.person.says("/forget")
+        await until(lambda: telegram.unconfirmed == 0)
+        engine.gate.set()
         assert (await team.answer(question)).startswith("Answer to 'one'")
 
 

@@ -1,6 +1,8 @@
 """Print in a Telegram chat, also while it is being written."""
 
-from tests.bots.telegram.conftest import Chatting, photo
+import asyncio
+
+from tests.bots.telegram.conftest import Chatting, photo, until
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
 
@@ -10,8 +12,10 @@ PRINT = "Balance 500\n- 320\n- 45\n2*3*4 __init__\nC:\\_tmp\\(new)\n# 5520\n1) o
 async def test_a_transcription_is_shown_character_for_character(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.script, engine.pause = lambda _: PRINT, 0.2
+    engine.script, engine.gate = lambda _: PRINT, asyncio.Event()
     question = ann.person.shows(photo(), "Extract all text")
+    await until(lambda: any("Balance" in message["text"] for message in ann.chat.by_bot()))
+    engine.gate.set()
     [answer] = await ann.answers(question)
     assert answer["text"] == PRINT
     assert {entity["type"] for entity in answer["entities"]} == {"pre"}

@@ -112,6 +112,7 @@ async def test_a_message_that_is_kept_for_the_next_start_takes_no_other_ones_mar
         engine.pause = 60
         question = bob.person.shows(photo(), "Two")
         await until(lambda: question["message_id"] in bob.chat.reactions)
+        assert marked["message_id"] in ann.chat.reactions
 
 
 async def test_an_operator_can_switch_reactions_off(

@@ -1,5 +1,6 @@
 """What belongs together is put together: forwards and comments, pictures and commands, questions and their edits."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -173,11 +174,13 @@ async def test_a_new_conversation_with_a_question_begins_once_also_after_a_crash
 async def test_a_question_edited_while_it_waits_counts_with_its_new_words(
     reached: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.1
+    engine.gate = asyncio.Event()
     first = ann.person.shows(photo("red"), "One")
     second = ann.person.shows(photo("blue"), "Twoo")
     await until(lambda: engine.running)
     ann.person.edits(second, "Two")
+    await until(lambda: reached.unconfirmed == 0)
+    engine.gate.set()
     assert (await ann.answer(first)).startswith("Answer to 'One'")
     assert await ann.answer(second) == "Answer to 'Two' about [2] after 1 turns."
     assert [turn.text for turn in engine.asked[-1].turns] == ["One", "Two"]
@@ -186,10 +189,11 @@ async def test_a_question_edited_while_it_waits_counts_with_its_new_words(
 async def test_a_question_edited_before_the_first_word_of_its_answer_begins_anew_in_place(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 3.0
+    usual = engine.script
+    engine.script, engine.gate = lambda _: "Nonsense", asyncio.Event()
     question = ann.person.shows(photo(), "What is tihs?")
     await until(lambda: engine.running and ann.chat.by_bot())
-    engine.pause = 0
+    engine.script, engine.gate = usual, None
     ann.person.edits(question, "What is this?")
     assert await ann.answer(question) == "Answer to 'What is this?' about [1] after 0 turns."
     assert len(ann.chat.by_bot()) == 1

@@ -28,11 +28,11 @@ PATIENCE_S = 30.0
 
 
 class Halting(ScriptedEngine):
-    """Answers a conversation's first question at once, and halts in the middle of later ones until the gate opens."""
+    """Answers a conversation's first question at once, and halts in the middle of later ones until it `goes_on`."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.gate = asyncio.Event()
+        self.goes_on = asyncio.Event()
         self.begins = asyncio.Event()
         self.begins.set()
         self.stage: Event = Waiting(3, 20.0)
@@ -48,7 +48,7 @@ class Halting(ScriptedEngine):
             raise BadQuestion("At most {limit} pictures in one question, please.", limit=3)
         tell(Piece("It"))
         try:
-            await self.gate.wait()
+            await self.goes_on.wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
@@ -97,7 +97,7 @@ async def test_any_replica_takes_a_question_and_shows_the_answer_as_it_grows(rep
     async for event in replicas.events(key, "blue"):
         told.append(event)
         if event == ("piece", {"text": "It"}):
-            replicas.engines[0].gate.set()
+            replicas.engines[0].goes_on.set()
     assert [name for name, _ in told if name != "waiting"] == ["conversation", "piece", "piece", "done"]
     done = told[-1][1]
     assert (done["text"], done["number"]) == ("It is red.", 2)
@@ -117,7 +117,7 @@ async def test_a_question_that_a_reader_finds_while_it_is_stored_is_answered_to_
         return message
 
     monkeypatch.setattr(store, "put_question", put_and_be_read)
-    replicas.engines[0].gate.set()
+    replicas.engines[0].goes_on.set()
     async with asyncio.timeout(PATIENCE_S):
         answer = await replicas.other.ask("And now?", conversation=replicas.conversation, key=KEY)
     assert answer.json()["text"] == "It is red."
@@ -202,7 +202,7 @@ async def test_another_replica_tells_the_place_in_the_line_and_the_picture(
         heard.append(event)
         if event == told:
             engine.begins.set()
-            engine.gate.set()
+            engine.goes_on.set()
     assert heard.count(told) == 1 and heard[-1][0] == "done"
 
 
@@ -216,7 +216,7 @@ async def test_the_list_marks_what_another_replica_writes(replicas: Replicas) ->
     for web in (replicas.one, replicas.other):
         listed = (await web.client.get("/api/v1/conversations")).json()["conversations"]
         marked.append([it["writing"] for it in listed if it["id"] == conversation])
-    replicas.engines[0].gate.set()
+    replicas.engines[0].goes_on.set()
     await asking
     assert marked == [[True], [True]]
 
@@ -236,7 +236,7 @@ async def test_a_stage_that_another_version_leaves_does_not_disturb_the_text(
         told.append(event[0])
         if event == ("piece", {"text": "It"}):
             await asyncio.sleep(2 * LOOK_SECONDS)
-            replicas.engines[0].gate.set()
+            replicas.engines[0].goes_on.set()
     assert told[-3:] == ["piece", "piece", "done"] and set(told[:-3]) <= {"conversation", "waiting"}
 
 
@@ -257,5 +257,5 @@ async def test_the_line_of_a_conversation_is_limited_at_all_replicas_together(re
 
     asking = [asyncio.create_task(ask(number)) for number in range(8)]
     await until(lambda: sum(task.done() for task in asking) == 8 - WAITING_LIMIT, PATIENCE_S)
-    replicas.engines[0].gate.set()
+    replicas.engines[0].goes_on.set()
     assert sorted(await asyncio.gather(*asking)) == [200] * WAITING_LIMIT + [429] * (8 - WAITING_LIMIT)

@@ -57,7 +57,8 @@ async def test_what_was_asked_meanwhile_leaves_nothing_out_and_doubles_nothing_o
 async def test_pictures_without_a_question_take_no_room_in_the_list_and_a_running_question_is_there(
     tmp_path: Path,
 ) -> None:
-    engine = ScriptedEngine(pause=0.2)
+    gate = asyncio.Event()
+    engine = ScriptedEngine(gate=gate)
     async with service(tmp_path, engine, shared_list=True) as web:
         written = write_conversations(tmp_path, 200)
         with sqlite3.connect(tmp_path / "answers.db") as database:
@@ -70,6 +71,7 @@ async def test_pictures_without_a_question_take_no_room_in_the_list_and_a_runnin
         await until(lambda: engine.running)
         [first, _] = await listed(web)
         assert first[1:] == written[:199]
+        gate.set()
         await asking
 
 

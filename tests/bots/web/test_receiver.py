@@ -156,7 +156,8 @@ async def test_a_question_that_a_restart_interrupts_is_answered_after_it(tmp_pat
 
 
 async def test_a_page_that_opens_a_conversation_learns_what_is_being_answered(tmp_path: Path) -> None:
-    async with service(tmp_path, ScriptedEngine(pause=0.1), shared_list=True) as web:
+    gate = asyncio.Event()
+    async with service(tmp_path, ScriptedEngine(gate=gate), shared_list=True) as web:
         reading = asyncio.create_task(web.ask("What?", "red", key=KEY))
         listed: list[dict[str, str]] = []
         while not listed:
@@ -166,6 +167,7 @@ async def test_a_page_that_opens_a_conversation_learns_what_is_being_answered(tm
         assert (stored["turns"], stored["waiting"]) == ([], [])
         assert [(it["key"], it["text"], it["again"]) for it in stored["asking"]] == [(KEY, "What?", False)]
         assert [picture["number"] for picture in stored["asking"][0]["pictures"]] == [1]
+        gate.set()
         await reading
 
 
@@ -186,9 +188,10 @@ async def test_stop_keeps_what_was_written_and_frees_the_model(tmp_path: Path) -
 
 
 async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questions(tmp_path: Path) -> None:
-    engine = ScriptedEngine(pause=0.05)
+    engine = ScriptedEngine()
     async with service(tmp_path, engine) as web:
         conversation = await web.begin()
+        engine.gate = asyncio.Event()
         asking = [asyncio.create_task(web.ask(f"{n}?", conversation=conversation, key=f"{KEY}{n}")) for n in range(2)]
         await until(lambda: engine.running)
         assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
@@ -248,9 +251,14 @@ async def test_a_conversation_is_deleted_though_the_service_ends_meanwhile(
 
 
 async def test_questions_without_a_key_wait_in_a_line_that_has_an_end(tmp_path: Path) -> None:
-    async with service(tmp_path, ScriptedEngine(pause=0.02)) as web:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
         conversation = await web.begin()
-        answers = await asyncio.gather(*(web.ask(f"{n}?", conversation=conversation) for n in range(6)))
+        engine.gate = asyncio.Event()
+        asking = [asyncio.create_task(web.ask(f"{n}?", conversation=conversation)) for n in range(6)]
+        await until(lambda: sum(task.done() for task in asking) == 2)
+        engine.gate.set()
+        answers = await asyncio.gather(*asking)
         assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 200, 429, 429]
         assert (await web.ask("And now?", conversation=conversation)).status_code == 200
 

@@ -91,7 +91,7 @@ class Slow(Store):
 async def test_what_is_sent_again_after_a_refusal_is_open_on_disk_until_it_is_answered(tmp_path: Path) -> None:
     """It may get the refused message's id: whatever is still done under that is not done to it."""
     answers: Iterator[str | Exception] = iter([Busy("Too many are waiting."), "It is red."])
-    engine = ScriptedEngine(script=lambda _: next(answers), pause=0.5)
+    engine = ScriptedEngine(script=lambda _: next(answers), gate=asyncio.Event())
     async with service(tmp_path, engine, kind=Slow) as web:
         assert isinstance(web.store, Slow)
         web.store.gate = asyncio.Event()
@@ -101,6 +101,8 @@ async def test_what_is_sent_again_after_a_refusal_is_open_on_disk_until_it_is_an
         web.store.gate.set()
         await until(lambda: len(engine.asked) == 2)
         assert await web.store.unfinished("web")
+        assert engine.gate
+        engine.gate.set()
         assert (await again).json()["text"] == "It is red."
 
 

@@ -89,7 +89,8 @@ async def test_pages_that_wait_already_are_asked_about_without_reading_the_file_
 
 
 async def test_pages_of_a_question_that_is_being_answered_do_not_wait_for_the_next(tmp_path: Path) -> None:
-    engine = ScriptedEngine(pause=0.3)
+    gate = asyncio.Event()
+    engine = ScriptedEngine(gate=gate)
     async with service(tmp_path, engine) as web:
         here = (await add(web))["conversation"]
         fields = {"pictures": "1,2,3,4", "alone": "true"}
@@ -101,6 +102,7 @@ async def test_pages_of_a_question_that_is_being_answered_do_not_wait_for_the_ne
         assert chosen(ticked) == {5: 5}
         assert [picture["number"] for picture in ticked["pictures"]] == [5]
         assert chosen(await choose(web, here, 4, 5)) == {4: 4, 5: 5}  # one of both questions
+        gate.set()
         await first
         assert await seen(web, here) == [[1, 2, 3, 4]]
 
