@@ -4,22 +4,28 @@ import io
 import signal
 import subprocess
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from PIL import Image as PilImage
 from rich.console import Console
+from typer.testing import Result
 
+from bots.cli import ask_local
 from bots.cli.answer_output import AnswerOutput
 from bots.cli.ask import converse
 from bots.cli.ask_files import LocalFile
 from bots.cli.ask_local import ID, LocalAnswerer, answer_locally
 from bots.cli.ask_settings import settings_of_options
 from bots.config import load
+from bots.conversing.conversation_settings import changed
 from core.assistant import Assistant
 from core.errors import BadQuestion
 from core.pictures.documents import Document, open_document
 from core.settings import ConversationSettings
+from tests.bots.cli.command import told
 from tests.core.engine.any_tiny import make_other
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
@@ -48,13 +54,31 @@ def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: 
     assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
 
 
-def test_options_say_how_it_is_answered(tmp_path: Path) -> None:
+def test_options_say_how_it_is_answered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = tmp_path / "config.toml"
-    config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
-    words = [sys.executable, "-m", "bots", "ask", "--config", str(config), "--length", "brief", str(SAMPLES / "a.png")]
-    result = subprocess.run([*words, "What is it?"], cwd=ROOT, capture_output=True, text=True, timeout=100)
-    assert result.returncode == 2
-    assert result.stderr.startswith("That setting can be: short,")
+    config.write_text('[core.engine]\nmodel = "demo"\n', "utf-8")
+    given: list[ConversationSettings] = []
+
+    @asynccontextmanager
+    async def answerer(*arguments: object) -> AsyncIterator[LocalAnswerer]:
+        given.extend(it for it in arguments if isinstance(it, ConversationSettings))
+        yield LocalAnswerer(Assistant(ScriptedEngine(), MemoryHistory()), [Document((image(),))])
+
+    def ask(**options: str) -> Result:
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return told("ask", "--config", str(config), *words, str(SAMPLES / "invoice.png"), "What is it?")
+
+    monkeypatch.setattr(ask_local, "answer_locally", answerer)
+    options = {"instructions": "Sell bikes.", "language": "German", "length": "short", "sharpness": "high"}
+    for name, value in options.items():
+        result = ask(**{name: value})
+        assert result.stdout == "Answer to 'What is it?' about [1] after 0 turns.\n", result.stderr
+        assert given.pop() == changed(ConversationSettings(), f"{name} {value}")
+    ask(**options)
+    assert given.pop() == settings_of_options(**options)
+    refused = ask(length="brief")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("That setting can be: short,")
 
 
 async def test_what_options_say_is_heeded_here(tmp_path: Path) -> None:

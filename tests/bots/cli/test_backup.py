@@ -16,6 +16,7 @@ import pytest
 from bots.cli import backup
 from storage.copying import Progress
 from storage.store import Store, StoreConfig
+from tests.bots.cli.command import told
 from tests.storage.filled import fill, rows
 
 ROOT = Path(__file__).parents[3]
@@ -76,10 +77,10 @@ def test_what_cannot_be_done_is_one_sentence_and_status_2(database: Path, tmp_pa
         (("restore", str(tmp_path / "none")), "cannot be read: No such file or directory"),
         (("copy-database", "nonsense", "postgresql+asyncpg://h/x"), "not a database address"),
     ):
-        told = run(*words, environment=config(database))
-        assert told.returncode == 2, words
-        assert sentence in told.stderr
-        assert "Traceback" not in told.stderr
+        refused = told(*words, environment=config(database))
+        assert refused.exit_code == 2, words
+        assert sentence in refused.stderr
+        assert "Traceback" not in refused.stderr
     assert taken.read_text("utf-8") == "something"
 
 
@@ -125,15 +126,15 @@ def test_a_signal_ends_the_work_between_two_statements(number: signal.Signals) -
 
 @pytest.mark.parametrize("words", [["backup"], ["restore"], ["copy-database"]])
 def test_help_says_what_a_command_needs(words: list[str]) -> None:
-    told = run(*words, "--help", environment={"COLUMNS": "200"})
-    assert told.returncode == 0
-    assert "service" in told.stdout
+    shown = told(*words, "--help", environment={"COLUMNS": "200"})
+    assert shown.exit_code == 0
+    assert "service" in shown.stdout
 
 
 @pytest.mark.parametrize("words", [["expire"], ["restore"], ["copy-database"]])
 def test_help_names_tables_of_the_config_in_their_brackets(words: list[str]) -> None:
     """Rich takes them for its markup."""
-    assert "[storage]" in run(*words, "--help", environment={"COLUMNS": "200"}).stdout
+    assert "[storage]" in told(*words, "--help", environment={"COLUMNS": "200"}).stdout
 
 
 def test_a_backup_is_read_by_sqlite_itself(database: Path, tmp_path: Path) -> None:

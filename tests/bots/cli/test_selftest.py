@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.selftest.tasks import TASKS
+from tests.bots.cli.command import told
 from tests.core.engine.tiny import make_model
 
 ROOT = Path(__file__).parents[3]
@@ -80,7 +81,6 @@ def test_a_model_that_is_not_there_is_said_with_how_to_get_it(tmp_path: Path) ->
 
 
 def test_help_says_what_it_prints_and_what_its_exit_status_means() -> None:
-    command = [sys.executable, "-m", "bots", "selftest", "--help"]
-    shown = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100).stdout
+    shown = told("selftest", "--help").stdout
     assert "Exit status 1" in shown
     assert all(option in shown for option in ("--model", "--against-reference", "--report", "--config"))
