@@ -97,7 +97,7 @@ async def _page(home: Home, browser: Browser, language: str) -> bytes:
         await _ask(page, highest, photo())
         await _ask(page, where)
         await _ask(page, table, INVOICE)
-        await expect(page.locator(".marked img")).to_have_js_property("complete", True)
+        await expect(page.locator(".marked img")).not_to_have_js_property("naturalWidth", 0)
         await page.evaluate("scroller.scrollTop = 0")
         return await page.screenshot()
 

@@ -318,6 +318,7 @@ async def test_a_question_is_marked_until_it_is_answered(platform: str, demo: En
 async def test_where_nothing_is_kept_a_question_is_forgotten(platform: str, demo: Engine, tmp_path: Path) -> None:
     async with visit(platform, demo, tmp_path) as (_, guest):
         await guest.ask(TOTAL, png("invoice"))
+        assert numbers(await guest.pictures()) == [1]
         assert "keep: off" in await guest.sets("keep", "off")
         answered = await guest.ask(TABLE, png("invoice"))
         assert "|" in answered.words and "Table as CSV" not in answered.buttons

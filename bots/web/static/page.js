@@ -124,8 +124,9 @@ class Page {
     this.sidebar.load(); // it is listed from now on, also for who leaves before it is answered
   }
 
-  answered(key) {
+  answered(key, turn) {
     this.line.forget(key);
+    this.thread.dropTwin(turn);
     const next = this.line.next();
     if (next) this.#read(next.turn, next.where, next.fields, next.key);
     this.drawn();

@@ -8,7 +8,7 @@ const STOP_AGAIN_MS = 250;
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 export class Reading {
-  // `page` offers: conversation, drawn(), answered(key), removed(numbers), complain(sentence)
+  // `page` offers: conversation, drawn(), answered(key, turn), removed(numbers), complain(sentence)
   constructor(page) {
     this.page = page;
     this.running = null; // { turn, key, abort }
@@ -42,7 +42,7 @@ export class Reading {
     }
     if (this.running === running) this.running = null;
     if (signedOut) this.page.drawn();
-    else this.page.answered(key);
+    else this.page.answered(key, turn);
   }
 
   async stop() {

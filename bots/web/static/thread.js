@@ -90,6 +90,11 @@ export class Thread {
     return this.turns.find((turn) => turn.number === number);
   }
 
+  // What was asked again under its key may be shown already, as the server answered it meanwhile.
+  dropTwin(turn) {
+    if (turn.number && this.find(turn.number) !== turn) this.remove(turn);
+  }
+
   // What can be pressed there follows from what is going on.
   setLast(idle) {
     for (const turn of this.turns) turn.setLast(turn === this.last && idle, idle);

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Request, async_playwright, expect
+from playwright.async_api import Browser, Locator, Page, Request, async_playwright, expect
 
 CHROMIUM = next(
     (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
@@ -68,6 +68,12 @@ async def visit(browser: Browser, url: str, path: str = "/", **context: Any) -> 
         assert not complaints, complaints
     finally:
         await profile.close()
+
+
+async def shows(locator: Locator, *texts: str) -> None:
+    """Expect one element for each text, with its words. A list of texts alone is found among more elements, too."""
+    await expect(locator).to_have_count(len(texts))
+    await expect(locator).to_contain_text(texts)
 
 
 def _hear(kind: str, text: str, complaints: list[str]) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
+import pytest_asyncio
 from PIL import Image as PilImage
+from playwright.async_api import Browser
 
 from bots.conversing.health import Health
 from bots.conversing.services import Services
@@ -23,6 +25,7 @@ from core.model.description import ModelDescription
 from core.quota import QuotaConfig
 from core.single_replica import SingleReplica
 from storage.store import Store, StoreConfig
+from tests.bots.web.browser import started
 from tests.fakes import ScriptedEngine
 
 KEY = "a-key-nobody-guesses"
@@ -110,3 +113,10 @@ async def service(
 async def web(tmp_path: Path) -> AsyncIterator[Web]:
     async with service(tmp_path) as web:
         yield web
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    """Start one browser for a file of tests, which run in the module's loop."""
+    async with started() as browser:
+        yield browser

@@ -45,8 +45,11 @@ class WebGuest:
         return Seen("", files={done[name].rpartition("/")[2]: await self._get(done[name])})
 
     async def pictures(self) -> Seen:
-        known = (await self._client.get(self._here)).json()
-        found = {p["number"]: p for turn in known.get("turns", ()) for p in turn["pictures"]}
+        response = await self._client.get(self._here)
+        if response.status_code == 404:  # it is forgotten, if it ever was
+            return Seen("")
+        assert response.status_code == 200
+        found = {p["number"]: p for turn in response.json()["turns"] for p in turn["pictures"]}
         lines = [f"Picture {n}: {p['original_width']} × {p['original_height']}" for n, p in sorted(found.items())]
         return Seen("\n".join(lines))
 

@@ -1,10 +1,12 @@
 """How somebody reaches what is on the page: with a mouse, with the keyboard alone, or with a finger on a phone."""
 
 from enum import StrEnum
+from typing import Any
 
 from playwright.async_api import Download, Locator, Page, expect
 
 from core.i18n import Translator
+from tests.bots.web.browser import PHONE
 
 TABS = 120  # presses of the Tab key after which something counts as out of reach
 
@@ -60,3 +62,10 @@ class Hand(StrEnum):
                 return
             await target.page.keyboard.press("Tab")
         raise AssertionError(f"the keyboard does not reach {target}")
+
+
+LOOKS: dict[Hand, dict[str, Any]] = {  # what each sees, so that both schemes and both languages are there
+    Hand.MOUSE: {"color_scheme": "dark"},
+    Hand.KEYBOARD: {"locale": "zh-CN"},
+    Hand.FINGER: {**PHONE, "locale": "zh-CN"},
+}

@@ -1,13 +1,11 @@
 """The page when something happens elsewhere: in another conversation, in another tab, or to the network."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from core.answer import Answer, Ending
@@ -15,7 +13,7 @@ from core.conversation import Conversation
 from core.errors import Busy
 from core.events import Piece, Tell
 from core.sampling import Sampling
-from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import service
 from tests.bots.web.test_midway import held
 from tests.bots.web.test_page import ask, choose, files
@@ -37,12 +35,6 @@ class HeldEngine(ScriptedEngine):
         await self.go.wait()
         tell(Piece(" and on."))
         return Answer("So far and on.", Ending.DONE)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def look(page: Page) -> None:

@@ -1,22 +1,20 @@
 """The colours and the language of the page are set for a browser, and a page comes as it should look."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import KEY, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
 from tests.bots.web.test_settings_panel import opened
 from tests.bots.web.test_walk import _sound
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 HANDS: dict[Hand, dict[str, Any]] = {
     Hand.MOUSE: {},
@@ -24,12 +22,6 @@ HANDS: dict[Hand, dict[str, Any]] = {
     Hand.FINGER: {**PHONE, "color_scheme": "dark"},
 }
 PAPER = {"light": "rgb(250, 249, 247)", "dark": "rgb(21, 22, 24)"}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def bar_colours(page: Page) -> set[str]:

@@ -1,16 +1,14 @@
 """The pages of a document on the page: small pictures to tick, by mouse, keyboard and touch."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from core.i18n import Translator
 from tests.bots.web.api.test_pages import PAPER, seen
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import ask
@@ -18,14 +16,8 @@ from tests.bots.web.test_walk import _sound
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 SENT = ("paper.pdf", "application/pdf", PAPER)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 def sheet(page: Page, number: int) -> Locator:
@@ -70,7 +62,7 @@ async def test_ticks_decide_which_pages_a_question_shows(
         said = "Pages for the next question: {chosen} of {of}, at most {limit}"
         await expect(summary).to_have_text(say(said, chosen=4, of=9, limit=4))
         await ticked(page, 1, 2, 3, 4)
-        await expect(page.locator("#pages img").first).to_have_js_property("complete", True)
+        await expect(page.locator("#pages img").first).not_to_have_js_property("naturalWidth", 0)
         await _sound(page)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -176,12 +168,12 @@ async def test_of_a_long_document_only_what_is_seen_is_drawn(browser: Browser, t
         page.on("request", note)
         await Hand.MOUSE.choose(page.locator("#choose"), paper)
         await expect(page.locator("#pages input")).to_have_count(500)
-        await expect(page.locator("#pages img[src]").first).to_have_js_property("complete", True)
+        await expect(page.locator("#pages img[src]").first).not_to_have_js_property("naturalWidth", 0)
         assert 4 < len(drawn) < 40
         await sheet(page, 1).focus()
         await page.keyboard.press("End")
         await expect(sheet(page, 500)).to_be_focused()
-        await expect(page.locator('#pages img[data-page="500"][src]')).to_have_js_property("complete", True)
+        await expect(page.locator('#pages img[data-page="500"][src]')).not_to_have_js_property("naturalWidth", 0)
         assert "500" in drawn and "250" not in drawn
         assert await page.locator('#pages input[tabindex="0"]').count() == 1  # one stop for the Tab key
 

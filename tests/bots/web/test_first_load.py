@@ -1,25 +1,17 @@
 """What travels before the first question: little, and styles and scripts only once."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Request, expect
 
-from tests.bots.web.browser import needs_chromium, started
+from tests.bots.web.browser import needs_chromium
 from tests.bots.web.conftest import service
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 MOST_BYTES = 150_000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def bodies(page: Page, url: str) -> dict[str, int]:

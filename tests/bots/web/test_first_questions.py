@@ -1,16 +1,14 @@
 """First questions on the page: the buttons below a picture that was chosen, as on the other platforms."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, expect
 
 from core.i18n import Translator
 from core.model.description import DEMO, describe
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_walk import _sound
@@ -20,12 +18,6 @@ pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 ENGLISH = ["Describe", "Read text", "As a table", "Translate", "Where is …?"]
 PICTURE = ("red.png", "image/png", photo())
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 @pytest.mark.parametrize(

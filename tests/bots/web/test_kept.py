@@ -1,15 +1,13 @@
 """What somebody has in hand on the page is not taken away: their words, their place, their selection, their paper."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pypdfium2
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, shows, visit
 from tests.bots.web.conftest import service, until
 from tests.bots.web.hand import Hand
 from tests.bots.web.real_answers import LONG
@@ -24,12 +22,6 @@ SELECT = """() => {
   const text = document.querySelector(".writing .prose").firstElementChild.firstChild;
   getSelection().setBaseAndExtent(text, 4, text, 15);
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def test_typed_words_survive_a_reload_and_are_gone_once_they_are_asked(browser: Browser, tmp_path: Path) -> None:
@@ -72,7 +64,7 @@ async def test_typed_words_and_the_conversation_are_there_again_after_the_sessio
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("alert")).to_have_text("This is not the token.")
         await sign_in(page)
-        await expect(page.locator(".asked .words")).to_contain_text(["First?"])
+        await shows(page.locator(".asked .words"), "First?")
         await expect(page.locator("#question")).to_have_value("And the second?")
         await page.locator("#question").press("Enter")
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'And the second?'")
@@ -162,7 +154,7 @@ async def test_the_focus_has_a_place_after_everything_that_takes_its_own_away(
 
 
 async def test_a_list_that_is_drawn_anew_keeps_the_focus_on_the_same_entry(browser: Browser, tmp_path: Path) -> None:
-    engine = ScriptedEngine(pause=0.2)
+    engine = ScriptedEngine(gate=asyncio.Event())
     async with service(tmp_path, engine) as web:
         path = await remember(web, "One.")
         async with visit(browser, web.url, path) as page:
@@ -171,6 +163,8 @@ async def test_a_list_that_is_drawn_anew_keeps_the_focus_on_the_same_entry(brows
             async with page.expect_response("**/conversations?after=*"):  # waits from here on, also if it comes early
                 await ask(page, "More?")
                 await entry.focus()
+                assert engine.gate
+                engine.gate.set()
             await expect(page.locator(".actions")).to_have_count(2)
             await expect(entry).to_be_focused()
 

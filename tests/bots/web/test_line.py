@@ -1,12 +1,9 @@
 """The next questions wait in line on the page: by mouse, keyboard and finger."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
 from core.answer import Answer
@@ -14,28 +11,17 @@ from core.conversation import Conversation
 from core.events import Tell
 from core.i18n import Translator
 from core.sampling import Sampling
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, shows, visit
 from tests.bots.web.conftest import KEY, photo, service, until
-from tests.bots.web.hand import Hand
+from tests.bots.web.hand import LOOKS, Hand
 from tests.bots.web.test_apart import look
 from tests.bots.web.test_page import ask, choose
 from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine, describe
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
-HANDS: dict[Hand, dict[str, Any]] = {
-    Hand.MOUSE: {"color_scheme": "dark"},
-    Hand.KEYBOARD: {"locale": "zh-CN"},
-    Hand.FINGER: {**PHONE, "locale": "zh-CN"},
-}
 ENDLESS = "The first words stay. " + "and more " * 5000
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 class Held(ScriptedEngine):
@@ -71,9 +57,9 @@ async def ask_in_line(page: Page, *questions: str) -> None:
         await expect(page.locator(".turn:has(.waiting)")).to_have_count(number)
 
 
-@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("hand", LOOKS)
 async def test_questions_wait_in_order_and_one_is_taken_back(browser: Browser, tmp_path: Path, hand: Hand) -> None:
-    look = HANDS[hand]
+    look = LOOKS[hand]
     say = Translator(look.get("locale")).say
     engine = Held()
     async with service(tmp_path, engine) as web, visit(browser, web.url, **look) as page:
@@ -101,7 +87,7 @@ async def test_questions_wait_in_order_and_one_is_taken_back(browser: Browser, t
         await hand.press(page.locator("#stop"))
         await expect(page.locator(".prose").last).to_have_text("Answer to 'Fourth?' about [] after 2 turns.")
         assert engine.questions == ["Long?", "Second?", "Fourth?"]
-        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Fourth?"])
+        await shows(page.locator(".asked .words"), "Long?", "Second?", "Fourth?")
         assert await page.evaluate("Object.keys(sessionStorage).filter((it) => it.startsWith('line'))") == []
 
 
@@ -109,20 +95,15 @@ async def test_waiting_questions_are_there_after_a_reload_and_asked_once(browser
     engine = Held()
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        await ask(page, "Second?")
-        await ask(page, "Third?")
-        waiting = page.locator(".turn:has(.waiting)")
-        await expect(waiting).to_have_count(2)
+        await ask_in_line(page, "Second?", "Third?")
         await page.reload()
         await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        await expect(waiting).to_contain_text(["Second?", "Third?"])
+        await shows(page.locator(".turn:has(.waiting)"), "Second?", "Third?")
         await expect(page.locator("#question")).to_have_value("")
         await page.keyboard.press("Escape")
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
         await page.reload()
-        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        await shows(page.locator(".asked .words"), "Long?", "Second?", "Third?")
         assert engine.questions == ["Long?", "Second?", "Third?"]
 
 
@@ -130,9 +111,7 @@ async def test_a_picture_that_is_chosen_later_stays_for_the_later_question(brows
     engine = Held()
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        await ask(page, "Second?")
+        await ask_in_line(page, "Second?")
         await choose(page, "green")
         await ask(page, "Third?")
         waiting = page.locator(".turn:has(.waiting)")
@@ -150,9 +129,7 @@ async def test_the_server_asks_what_waits_where_the_reader_went_away(browser: Br
     engine = Held()
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        await ask(page, "Second?")
+        await ask_in_line(page, "Second?")
         conversation = page.url.partition("#")[2]
         await page.locator("#sidebar [data-new]").click()
         await expect(page.locator("#welcome")).to_be_visible()
@@ -164,7 +141,7 @@ async def test_the_server_asks_what_waits_where_the_reader_went_away(browser: Br
         while await asking() != ["Long?", "Second?"]:
             await asyncio.sleep(0.05)
         await page.go_back()
-        await expect(page.locator(".turn:has(.waiting)")).to_contain_text(["Second?"])
+        await shows(page.locator(".turn:has(.waiting)"), "Second?")
         await expect(page.get_by_role("button", name="Take it back")).to_have_count(0)
         await page.locator("#stop").click()
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'Second?'")
@@ -180,8 +157,7 @@ async def test_what_changes_an_answer_says_that_it_cannot_wait(browser: Browser,
         await page.get_by_role("button", name="Ask in other words").click()
         field = page.get_by_label("Your question in other words")
         await field.fill("Other words?")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
+        await ask_in_line(page)
         await field.press("Enter")
         await expect(page.locator("#notice")).to_contain_text("Please wait")
         await expect(field).to_have_value("Other words?")
@@ -196,10 +172,7 @@ async def test_who_signs_out_leaves_no_waiting_question_behind(browser: Browser,
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.locator("#conversations .none")).to_be_visible()  # the page has begun
         await choose(page, "red")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        await ask(page, "Second?")
-        await expect(page.locator(".waiting")).to_have_count(1)
+        await ask_in_line(page, "Second?")
         await page.get_by_role("button", name="Sign out").click()
         await page.wait_for_url("**/login")
         assert await page.evaluate("Object.keys(sessionStorage).filter((it) => it.startsWith('line'))") == []
@@ -208,11 +181,7 @@ async def test_who_signs_out_leaves_no_waiting_question_behind(browser: Browser,
 async def test_a_part_that_finds_the_line_full_keeps_its_words(browser: Browser, tmp_path: Path) -> None:
     async with service(tmp_path, Held()) as web, visit(browser, web.url) as page:
         await choose(page, "red")
-        await ask(page, "Long?")
-        await expect(page.locator(".writing .prose")).to_contain_text("stay.")
-        for question in ("Second?", "Third?", "Fourth?"):
-            await Hand.MOUSE.ask(page, question)
-        await expect(page.locator(".turn:has(.waiting)")).to_have_count(3)
+        await ask_in_line(page, "Second?", "Third?", "Fourth?")
         await page.get_by_role("button", name="Show picture 1").first.click()
         await page.get_by_role("button", name="Ask about a part").click()
         await page.fill("#part-question", "What is here?")
@@ -244,7 +213,7 @@ async def test_a_question_on_its_way_is_there_after_a_reload(browser: Browser, t
         await expect(page.locator(".status.lost")).to_be_visible()
         await page.unroute("**/api/v1/analyze")
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
-        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        await shows(page.locator(".asked .words"), "Long?", "Second?", "Third?")
         assert engine.questions == ["Long?", "Second?", "Third?"]
         assert await kept(page) == []
 
@@ -287,10 +256,10 @@ async def test_who_goes_away_keeps_only_what_the_server_refuses(browser: Browser
         assert await kept(page) == ["Third?"]
         await page.unroute("**/api/v1/analyze")
         await page.go_back()
-        await expect(page.locator(".turn:has(.waiting)")).to_contain_text(["Second?", "Third?"])
+        await shows(page.locator(".turn:has(.waiting)"), "Second?", "Third?")
         await page.locator("#stop").click()
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'Third?'")
-        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?", "Third?"])
+        await shows(page.locator(".asked .words"), "Long?", "Second?", "Third?")
         assert engine.questions == ["Long?", "Second?", "Third?"]
 
 
@@ -315,7 +284,7 @@ async def test_what_was_handed_over_unheard_is_shown_once(browser: Browser, tmp_
         await expect(page.locator("#conversations .open")).to_have_count(1)  # the list is up to date
         await page.go_back()
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'Second?'")
-        await expect(page.locator(".asked .words")).to_contain_text(["Long?", "Second?"])
+        await shows(page.locator(".asked .words"), "Long?", "Second?")
         assert engine.questions == ["Long?", "Second?"]
         assert await kept(page) == []
 
@@ -330,10 +299,10 @@ async def test_what_has_no_words_of_its_own_keeps_those_it_shows(browser: Browse
         await ask_in_line(page)
         await small_print.click()
         waiting = page.locator(".turn:has(.waiting)")
-        await expect(waiting).to_contain_text(["First?"])
+        await shows(waiting, "First?")
         await page.fill("#question", "More.")
         await page.reload()
-        await expect(page.locator(".turn .words")).to_contain_text(["First?", "Long?", "First?"])
+        await shows(page.locator(".turn .words"), "First?", "Long?", "First?")
         await expect(waiting).to_have_count(1)
         await waiting.get_by_role("button", name="Take it back").click()
         await expect(waiting).to_have_count(0)

@@ -1,16 +1,14 @@
 """What the page looks like, measured in a real browser: whole pictures, room to read, few sizes of text."""
 
 import io
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from PIL import Image as Pillow
 from playwright.async_api import Browser, Page, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.real_answers import REAL_ANSWERS
 from tests.bots.web.test_page import ask, choose
@@ -25,12 +23,6 @@ SIZES = """() => {
   const written = [...document.body.querySelectorAll(":not(script, svg *, math *)")].filter(read);
   return [...new Set(written.map((it) => getComputedStyle(it).fontSize))].sort();
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 def striped(width: int, height: int) -> dict[str, object]:

@@ -3,15 +3,13 @@
 `visit` fails at each violation of the policy, which the browser prints as an error.
 """
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import service
 from tests.bots.web.real_answers import LATEX
 from tests.bots.web.test_page import choose
@@ -32,12 +30,6 @@ UNTRUSTED = [
     r"$\htmlStyle{color: red}{v}$",
     r"$\includegraphics{https://example.org/a.png}$",
 ]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 def katex_requests(paths: list[str]) -> int:

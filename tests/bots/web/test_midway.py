@@ -6,21 +6,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, Page, Route, expect
 
-from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.test_page import ask, choose, files
 from tests.fakes import ScriptedEngine
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 @asynccontextmanager

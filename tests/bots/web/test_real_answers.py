@@ -1,17 +1,15 @@
 """The page with answers of the real model's shapes: nothing is wider than the window, in the dark and on a phone."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
 from core.answer import Answer, Ending
 from core.conversation import Picture, Turn
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.real_answers import CODE, HTML_TABLE, REAL_ANSWERS, THINKING
 from tests.bots.web.test_page import choose
@@ -37,12 +35,6 @@ TOO_WIDE = """() => {
   });
   return [scroller.scrollWidth - scroller.clientWidth, out.map((it) => it.outerHTML.slice(0, 80))];
 }"""
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def remember(web: Web, *answers: str) -> str:

@@ -1,35 +1,20 @@
 """The settings panel in a real browser: by mouse, keyboard and finger, in English and Chinese."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, Route, expect
 
 from core.i18n import Translator
 from core.settings import INSTRUCTION_CHARACTERS, ConversationSettings, Length
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import KEY, service
-from tests.bots.web.hand import Hand
+from tests.bots.web.hand import LOOKS, Hand
 from tests.bots.web.test_page import ask, choose
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
-
-HANDS: dict[Hand, dict[str, Any]] = {
-    Hand.MOUSE: {"color_scheme": "dark"},
-    Hand.KEYBOARD: {"locale": "zh-CN"},
-    Hand.FINGER: {**PHONE, "locale": "zh-CN"},
-}
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def opened(page: Page, hand: Hand = Hand.MOUSE) -> None:
@@ -39,11 +24,11 @@ async def opened(page: Page, hand: Hand = Hand.MOUSE) -> None:
     await expect(page.locator("#settings")).to_be_visible()
 
 
-@pytest.mark.parametrize("hand", HANDS)
+@pytest.mark.parametrize("hand", LOOKS)
 async def test_a_conversation_is_set_and_what_is_wrong_or_unsaved_stays(
     browser: Browser, tmp_path: Path, hand: Hand
 ) -> None:
-    look = HANDS[hand]
+    look = LOOKS[hand]
     say = Translator(look.get("locale")).say
     async with service(tmp_path, shared_list=True) as web:
         conversation = await web.begin()

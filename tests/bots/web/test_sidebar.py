@@ -1,18 +1,16 @@
 """The list in a real browser: searched, renamed, pinned, and deleted with a way back; by mouse, keyboard and finger."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Page, expect
 
 from core.answer import Answer, Ending
 from core.conversation import Turn
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
@@ -31,12 +29,6 @@ HOLD = """() => {
   window.setTimeout = (act, ms) => (ms === 8000 ? void later.push(act) : wait(act, ms));
 }"""
 TITLES = ["Which colour?", "合计是多少？", "Who is the seller?"]
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def remember(web: Web) -> None:

@@ -1,23 +1,21 @@
 """Looking closely at pictures on the page: zooming, turning over, and asking about a part, with every kind of hand."""
 
 import re
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Browser, CDPSession, Page, expect
 
 from core.answer import Ending
 from core.conversation import Conversation
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.timeout(300), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
 # A finger that is lifted while it still moves begins a fling, and Chromium may take the next tap as its end.
@@ -33,12 +31,6 @@ HANDS: dict[str, tuple[Hand, dict[str, Any]]] = {
 def seen(conversation: Conversation) -> str:
     shown = conversation.turns[-1].pictures
     return " ".join(f"{it.number} {it.image.original_size} {it.part and it.part.region.corners}" for it in shown)
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with started() as browser:
-        yield browser
 
 
 async def open_two(page: Page, web: Web, hand: Hand) -> None:
