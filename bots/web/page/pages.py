@@ -21,7 +21,7 @@ from bots.web.language import translator_of
 from bots.web.page.api_docs import endpoints
 from bots.web.page.first_questions import offered
 from core.errors import BadQuestion, BotError, NotFound, TooLarge
-from core.i18n import Translator
+from core.i18n import LANGUAGES, Translator
 from core.pictures.file_types import SUFFIXES
 from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS
 
@@ -33,6 +33,14 @@ class Scene:
     label: BotError
     question: BotError
     files: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Theme:
+    """The page's colours: their name for people, and that of the paper, as base.css has it."""
+
+    label: BotError
+    paper: str
 
 
 TEMPLATES = Path(__file__).parents[1] / "templates"
@@ -51,7 +59,8 @@ SCENES = (
 ACCEPT = ",".join(("image/*", "application/pdf", *SUFFIXES))  # some systems know no type for the newer ones
 SAID = re.compile(r'\bsay\("((?:[^"\\]|\\.)*)"')  # sentences in the page's modules
 FORM_BYTES = 4096
-THEME_COOKIE, THEMES = "theme", ("light", "dark")
+THEME_COOKIE = "theme"
+THEMES = {"light": Theme(BotError("light"), "#faf9f7"), "dark": Theme(BotError("dark"), "#151618")}
 
 router = APIRouter(include_in_schema=False)
 
@@ -74,6 +83,7 @@ class Pages:
         theme = request.cookies.get(THEME_COOKIE, "")
         html = self._jinja.get_template(template).render(
             say=translator.say,
+            explain=translator.explain,
             language=translator.language,
             scheme=theme if theme in THEMES else " ".join(THEMES),  # the system chooses
             words=self._words(translator),
@@ -112,6 +122,8 @@ async def page(request: Request) -> Response:
         first_questions=offered(state.receiver.model, translator),
         accept=ACCEPT,
         auth=not state.auth.open,
+        themes=THEMES,
+        languages={code: Translator(code).say("English") for code in LANGUAGES},  # each language names itself there
         limit=state.config.pictures,
         upload_mb=state.config.upload_limit_mb,
         ratings=state.receiver.store.ratings,

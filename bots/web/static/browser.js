@@ -3,7 +3,6 @@
 
 const HERE = new URL("..", import.meta.url).pathname;
 const YEAR_S = 31_536_000;
-const PAPER = { light: "#faf9f7", dark: "#151618" };
 const theme = document.getElementById("browser-theme");
 const language = document.getElementById("browser-language");
 
@@ -15,7 +14,8 @@ export function offerBrowser(reload) {
     keep("theme", theme.value);
     document.querySelector("meta[name='color-scheme']").content = theme.value || "light dark";
     for (const meta of document.querySelectorAll("meta[name='theme-color']")) {
-      meta.content = PAPER[theme.value || (meta.media.includes("dark") ? "dark" : "light")];
+      const shown = theme.value || (meta.media.includes("dark") ? "dark" : "light");
+      meta.content = theme.querySelector(`[value="${shown}"]`).dataset.paper;
     }
   };
   language.onchange = () => {

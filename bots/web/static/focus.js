@@ -18,7 +18,7 @@ export function keepFocus() {
 
 function mend() {
   if (!held || usable(held.element) || usable(document.activeElement)) return;
-  successor().focus({ preventScroll: true });
+  successor()?.focus({ preventScroll: true });
 }
 
 // The same thing drawn anew, what moved up in its list, the answer it belonged to, or where one asks.
@@ -31,9 +31,10 @@ function successor() {
   return found ?? home();
 }
 
-// A finger gets no keyboard that it did not ask for.
+// A finger gets no keyboard that it did not ask for. While the list lies over the page, one stays in the list.
 function home() {
-  return document.getElementById(matchMedia("(pointer: fine)").matches ? "question" : "scroller");
+  const asking = matchMedia("(pointer: fine)").matches ? "question" : "scroller";
+  return [asking, "close-sidebar"].map((id) => document.getElementById(id)).find(usable);
 }
 
 function usable(element) {

@@ -2,7 +2,16 @@
 
 import { element, icon } from "./element.js";
 
+const STEPS = { ArrowDown: 1, ArrowUp: -1 };
 const menu = document.getElementById("menu");
+
+menu.onkeydown = (event) => {
+  const items = [...menu.children];
+  const step = STEPS[event.key];
+  if (!step) return;
+  event.preventDefault();
+  items[(items.indexOf(document.activeElement) + step + items.length) % items.length].focus();
+};
 
 // `choices` are [icon, label, what to do, or an address to download].
 export function openMenu(button, choices) {
@@ -10,10 +19,11 @@ export function openMenu(button, choices) {
   menu.replaceChildren(
     ...choices.map(([name, label, action]) => {
       const close = () => menu.hidePopover();
-      if (typeof action === "string") return element("a", { href: action, download: "", "data-focus": focus, onclick: close }, icon(name), label);
-      return element("button", { type: "button", "data-focus": focus, onclick: () => (close(), action()) }, icon(name), label);
+      if (typeof action === "string") return element("a", { role: "menuitem", href: action, download: "", "data-focus": focus, onclick: close }, icon(name), label);
+      return element("button", { type: "button", role: "menuitem", "data-focus": focus, onclick: () => (close(), action()) }, icon(name), label);
     }),
   );
+  menu.setAttribute("aria-label", button.getAttribute("aria-label"));
   menu.showPopover();
   const { right, bottom, top } = button.getBoundingClientRect();
   const below = bottom + menu.offsetHeight < innerHeight;

@@ -9,6 +9,8 @@ const OPENING_MS = 60_000;
 const AGAIN_MS = 5000; // until a page's picture that did not come is asked for again
 const MOST_TRIES = 5;
 const LOW_PIXELS = 600; // a window where the strip opens only when it is asked to
+const TICKED = "ticked"; // the documents whose pages were chosen in this tab, and not asked about yet
+const MOST_TICKED = 20;
 const STEPS = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1, Home: -Infinity, End: Infinity };
 
 export class Pages {
@@ -21,7 +23,6 @@ export class Pages {
     this.boxes = []; // one for each page
     this.wanted = null; // { attached, pages }: what is ticked and the server was not told yet
     this.telling = null; // the pictures of the question that the server is being told about
-    this.touched = false;
     this.seen = new IntersectionObserver((entries) => this.#load(entries), { root: this.strip, rootMargin: "0px 400px" });
     this.strip.addEventListener("change", ({ target }) => this.#tick(target));
     this.strip.addEventListener("keydown", (event) => this.#key(event));
@@ -55,10 +56,10 @@ export class Pages {
 
   // The pages of a question that is asked now: none unless somebody chose them, as its words may name others.
   taken() {
-    const chosen = this.touched ? { pages: this.#ticked().join(","), document: this.document.id } : {};
-    this.touched = false;
     this.details.open = false;
-    return chosen;
+    if (!kept().includes(this.document?.id)) return {};
+    keep(this.document.id, false);
+    return { pages: this.#ticked().join(","), document: this.document.id };
   }
 
   #ticked() {
@@ -74,7 +75,6 @@ export class Pages {
   #draw() {
     this.seen.disconnect();
     this.wanted = null;
-    this.touched = false;
     this.boxes = [];
     const labels = [];
     const shown = Math.min(this.document?.pages ?? 0, MOST_SHOWN);
@@ -114,7 +114,7 @@ export class Pages {
       return this.page.complain(many || early);
     }
     this.page.complain("");
-    this.touched = true;
+    keep(this.document.id, true);
     const { attached } = this.page;
     this.wanted = { attached, pages: ticked };
     this.#count();
@@ -161,4 +161,11 @@ export class Pages {
     for (const other of this.boxes) if (other.tabIndex === 0) other.tabIndex = -1;
     box.tabIndex = 0;
   }
+}
+
+const kept = () => JSON.parse(sessionStorage.getItem(TICKED)) ?? [];
+
+function keep(id, chosen) {
+  const others = kept().filter((other) => other !== id);
+  sessionStorage.setItem(TICKED, JSON.stringify(chosen ? [...others, id].slice(-MOST_TICKED) : others));
 }

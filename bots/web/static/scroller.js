@@ -7,7 +7,8 @@ export class Scroller {
     this.element = element;
     this.follows = follows;
     this.pinned = true; // to the end
-    element.onscroll = () => (this.pinned = element.scrollHeight - element.scrollTop - element.clientHeight < 80);
+    this.top = 0; // where it was scrolled to
+    element.onscroll = () => this.#scrolled();
     const growing = new ResizeObserver(() => this.stay());
     growing.observe(element);
     growing.observe(content);
@@ -16,10 +17,19 @@ export class Scroller {
   toEnd() {
     this.pinned = true;
     this.element.scrollTop = this.follows() ? this.element.scrollHeight : 0; // a welcome is read from its top
+    this.top = this.element.scrollTop;
   }
 
   stay() {
     const writing = this.element.querySelector("form:focus-within"); // which must not leave the window
     if (this.pinned && this.follows() && !writing) this.toEnd();
+  }
+
+  // Only who scrolls up leaves the end: it also moves away when much comes at once, before this is told.
+  #scrolled() {
+    const { scrollHeight, scrollTop, clientHeight } = this.element;
+    if (scrollHeight - scrollTop - clientHeight < 80) this.pinned = true;
+    else if (scrollTop < this.top) this.pinned = false;
+    this.top = scrollTop;
   }
 }

@@ -66,6 +66,7 @@ form.onsubmit = async (event) => {
   close(whose);
   announce(say("The settings are saved."));
 };
+byId("close-settings").onclick = () => dialog.close(); // what was changed stays a draft
 byId("discard-settings").onclick = () => close(conversation);
 
 // A first picture that was on its way has begun a conversation with the settings before.

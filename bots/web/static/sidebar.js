@@ -157,8 +157,9 @@ export class Sidebar {
   }
 
   #remove(id, title) {
-    this.undo.remove(id, title);
+    const byKeys = document.activeElement.matches(":focus-visible");
     this.page.forgotten(id);
+    this.undo.remove(id, title, byKeys);
   }
 }
 

@@ -93,7 +93,7 @@ export class Turn {
     this.begin(words);
     this.answered.removeAttribute("aria-busy");
     this.answered.classList.replace("writing", "waiting");
-    this.say(say("Waits for the answer before it."));
+    this.say(takeBack ? say("Waits for the answer before it. It is lost if you close this tab.") : say("Waits for the answer before it."));
     if (takeBack) this.foot.append(element("button", { type: "button", class: "pill", onclick: takeBack }, icon("close"), say("Take it back")));
   }
 

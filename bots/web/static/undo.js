@@ -22,13 +22,15 @@ export class Undo {
     document.addEventListener("visibilitychange", () => document.hidden && leave());
   }
 
-  remove(id, title) {
+  // Who uses the keyboard has the way back at hand, and it does not go while it is `focused`.
+  remove(id, title, focused) {
     this.finish();
     this.gone.add(id);
     this.waiting = id;
     this.bar.firstElementChild.textContent = say("“{title}” is deleted.", { title });
     this.bar.hidden = false;
     announce(this.bar.firstElementChild.textContent);
+    if (focused) this.bar.querySelector("button").focus();
     this.#wait();
     this.list.draw();
   }

@@ -1,11 +1,13 @@
 """A real headless Chromium, and what a person does in it."""
 
+import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, Locator, Page, Request, async_playwright, expect
 
 CHROMIUM = next(
@@ -74,6 +76,20 @@ async def shows(locator: Locator, *texts: str) -> None:
     """Expect one element for each text, with its words. A list of texts alone is found among more elements, too."""
     await expect(locator).to_have_count(len(texts))
     await expect(locator).to_contain_text(texts)
+
+
+async def becomes(page: Page, expression: str) -> None:
+    """Wait until it is true; `wait_for_function` would need what the page's policy forbids, once it looks again."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while not await page.evaluate(expression):
+            await asyncio.sleep(0.05)
+
+
+async def sound(page: Page) -> None:
+    """axe-core finds nothing serious on the page as it stands."""
+    found = await Axe().run(page)
+    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
+    assert not serious, [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in serious]
 
 
 def _hear(kind: str, text: str, complaints: list[str]) -> None:

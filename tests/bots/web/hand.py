@@ -3,11 +3,13 @@
 from enum import StrEnum
 from typing import Any
 
-from playwright.async_api import Download, Locator, Page, expect
+from playwright.async_api import CDPSession, Download, Locator, Page, expect
 
 from core.i18n import Translator
 from tests.bots.web.browser import PHONE
 
+# A finger that is lifted while it still moves begins a fling, and Chromium may take the next tap as its end.
+RESTS, REST_MS = 4, 60
 TABS = 120  # presses of the Tab key after which something counts as out of reach
 
 
@@ -55,6 +57,51 @@ class Hand(StrEnum):
             await self.press(link)
         return await download.value
 
+    async def drag(self, target: Locator, begin: tuple[float, float], end: tuple[float, float]) -> None:
+        """From one point of the target to another, in shares of its sides."""
+        page = target.page
+        (x, y), (u, v) = [await _point(target, *share) for share in (begin, end)]
+        if self is Hand.MOUSE:
+            await page.mouse.move(x, y)
+            await page.mouse.down()
+            await page.mouse.move(u, v, steps=5)
+            await page.mouse.up()
+            return
+        fingers = await page.context.new_cdp_session(page)
+        await _touch(fingers, "touchStart", (x, y))
+        await _touch(fingers, "touchMove", ((x + u) / 2, (y + v) / 2))
+        for _ in range(RESTS):
+            await _touch(fingers, "touchMove", (u, v))
+            await page.wait_for_timeout(REST_MS)
+        await _touch(fingers, "touchEnd")
+
+    async def zoom(self, target: Locator) -> None:
+        page = target.page
+        x, y = await _point(target, 0.5, 0.5)
+        if self is Hand.KEYBOARD:
+            await page.keyboard.press("+")
+        elif self is Hand.MOUSE:
+            await page.mouse.move(x, y)
+            await page.mouse.wheel(0, -150)
+        else:
+            fingers = await page.context.new_cdp_session(page)
+            await _touch(fingers, "touchStart", (x - 30, y), (x + 30, y))
+            for apart in (40, 50, 60):
+                await _touch(fingers, "touchMove", (x - apart, y), (x + apart, y))
+            await _touch(fingers, "touchEnd")
+
+    async def across(self, target: Locator) -> None:
+        """Scroll what is wider than its frame."""
+        await target.scroll_into_view_if_needed()
+        if self is Hand.KEYBOARD:
+            await self._reach(target)
+            await target.page.keyboard.press("ArrowRight")
+        elif self is Hand.MOUSE:
+            await target.hover()
+            await target.page.mouse.wheel(120, 0)
+        else:
+            await self.drag(target, (0.8, 0.5), (0.2, 0.5))
+
     async def _reach(self, target: Locator) -> None:
         """By the Tab key, from wherever the focus is."""
         for _ in range(TABS):
@@ -69,3 +116,14 @@ LOOKS: dict[Hand, dict[str, Any]] = {  # what each sees, so that both schemes an
     Hand.KEYBOARD: {"locale": "zh-CN"},
     Hand.FINGER: {**PHONE, "locale": "zh-CN"},
 }
+
+
+async def _point(target: Locator, across: float, down: float) -> tuple[float, float]:
+    box = await target.bounding_box()
+    assert box is not None
+    return box["x"] + 1 + across * (box["width"] - 2), box["y"] + 1 + down * (box["height"] - 2)
+
+
+async def _touch(fingers: CDPSession, kind: str, *points: tuple[float, float]) -> None:
+    touches = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
+    await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})

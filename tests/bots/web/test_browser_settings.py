@@ -6,13 +6,13 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
+from bots.web.page.pages import THEMES
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PHONE, needs_chromium, sound, visit
 from tests.bots.web.conftest import KEY, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
 from tests.bots.web.test_settings_panel import opened
-from tests.bots.web.test_walk import _sound
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
@@ -42,7 +42,7 @@ async def test_a_browser_keeps_its_colours_on_every_page(browser: Browser, tmp_p
         await page.get_by_label(say("Colours")).select_option(say(other))
         await expect(body).to_have_css("background-color", PAPER[other])
         assert len(await bar_colours(page)) == 1
-        await _sound(page)
+        await sound(page)
         for path in ("/", "/docs", "/admin"):
             await page.goto(web.url + path)
             await expect(body).to_have_css("background-color", PAPER[other])
@@ -55,6 +55,16 @@ async def test_a_browser_keeps_its_colours_on_every_page(browser: Browser, tmp_p
         await expect(body).to_have_css("background-color", PAPER[system])
         assert len(await bar_colours(page)) == 2
         assert await page.context.cookies() == [it for it in await page.context.cookies() if it["name"] != "theme"]
+
+
+async def test_what_a_style_sheet_and_the_manifest_call_paper_is_the_papers_colour(tmp_path: Path) -> None:
+    light, dark = [theme.paper for theme in THEMES.values()]
+    async with service(tmp_path) as web:
+        assert f"--paper: light-dark({light}, {dark});" in (await web.client.get("/static/base.css")).text
+        manifest = (await web.client.get("/static/manifest.json")).json()
+        assert {manifest["background_color"], manifest["theme_color"]} == {light}
+        page = (await web.client.get("/", headers={"Accept-Language": "zh"})).text
+        assert '<option value="zh" lang="zh">中文</option>' in page and ">English</option>" in page
 
 
 async def test_the_page_speaks_the_language_that_was_chosen_and_loses_nothing(browser: Browser, tmp_path: Path) -> None:

@@ -8,11 +8,10 @@ from playwright.async_api import Browser, Locator, Page, Request, expect
 
 from core.i18n import Translator
 from tests.bots.web.api.test_pages import PAPER, seen
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PHONE, needs_chromium, sound, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import ask
-from tests.bots.web.test_walk import _sound
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
 
@@ -63,7 +62,7 @@ async def test_ticks_decide_which_pages_a_question_shows(
         await expect(summary).to_have_text(say(said, chosen=4, of=9, limit=4))
         await ticked(page, 1, 2, 3, 4)
         await expect(page.locator("#pages img").first).not_to_have_js_property("naturalWidth", 0)
-        await _sound(page)
+        await sound(page)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
         await tick(page, hand, 5)  # one too many
@@ -109,6 +108,25 @@ async def test_who_ticks_nothing_names_pages_in_words(browser: Browser, tmp_path
         await ask(page, "What is on page 9?")
         await expect(page.locator(".receipt")).to_contain_text("Pages looked at: 9 of 9.")
         assert await seen(web, page.url.partition("#")[2]) == [[9]]
+
+
+async def test_ticks_decide_after_a_reload_and_another_conversation_too(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await Hand.MOUSE.choose(page.locator("#choose"), SENT)
+        await ticked(page, 1, 2, 3, 4)
+        await sheet(page, 1).click()
+        await expect(page.locator("#attached .number")).to_have_text(["2", "3", "4"])
+        await page.locator("#sidebar [data-new]").click()
+        await expect(page.locator("#attached .number")).to_have_count(0)
+        await page.go_back()
+        await ticked(page, 2, 3, 4)
+        await page.reload()
+        await ticked(page, 2, 3, 4)
+        await ask(page, "What differs from page 9?")
+        await expect(page.locator(".turn.last .actions")).to_be_visible()
+        await ask(page, "And what is on page 9?")  # nothing is ticked any more
+        await expect(page.locator(".turn.last .receipt")).to_contain_text("Pages looked at: 9 of 9.")
+        assert await seen(web, page.url.partition("#")[2]) == [[2, 3, 4], [9]]
 
 
 async def test_a_question_waits_for_ticks_and_their_refusal_is_said(browser: Browser, tmp_path: Path) -> None:

@@ -8,10 +8,9 @@ from playwright.async_api import Browser, expect
 
 from core.i18n import Translator
 from core.model.description import DEMO, describe
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PHONE, needs_chromium, sound, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
-from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
@@ -33,7 +32,7 @@ async def test_a_press_asks_and_where_is_filled_in(
         await expect(buttons).to_be_hidden()
         await hand.choose(page.locator("#choose"), PICTURE)
         await expect(buttons.get_by_role("button")).to_have_text([say(label) for label in ENGLISH])
-        await _sound(page)
+        await sound(page)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         await hand.press(buttons.get_by_role("button", name=say("As a table")))
         await expect(page.locator(".turn.last .actions")).to_be_visible()

@@ -7,7 +7,7 @@ import pypdfium2
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, shows, visit
+from tests.bots.web.browser import PHONE, becomes, needs_chromium, shows, visit
 from tests.bots.web.conftest import service, until
 from tests.bots.web.hand import Hand
 from tests.bots.web.real_answers import LONG
@@ -95,6 +95,37 @@ async def test_what_is_selected_stays_selected_while_the_answer_grows(browser: B
         await page.keyboard.press("Escape")
         await expect(page.locator(".note")).to_have_text("(stopped)")
         assert await page.evaluate("getSelection().toString()") == "first words"
+
+
+# Much comes between the scrolling to the end and the page's being told of it.
+GROW = """() => new Promise((done) => {
+  const scroller = document.getElementById("scroller");
+  const add = () => {
+    const tall = document.createElement("div");
+    tall.style.height = "600px";
+    document.getElementById("thread").append(tall);
+  };
+  scroller.addEventListener("scroll", add, { capture: true, once: true });
+  scroller.addEventListener("scroll", () => requestAnimationFrame(() => requestAnimationFrame(done)), { once: true });
+  add();
+})"""
+LEFT = "scroller.scrollHeight - scroller.clientHeight - scroller.scrollTop"
+
+
+async def test_who_reads_at_the_end_stays_there_when_much_comes_at_once(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web:
+        path = await remember(web, LONG)
+        async with visit(browser, web.url, path) as page:
+            await expect(page.locator(".turn")).to_have_count(1)
+            await becomes(page, f"scroller.scrollTop > 0 && {LEFT} < 2")
+            await page.evaluate(GROW)
+            await becomes(page, f"{LEFT} < 2")
+            await page.mouse.move(600, 300)
+            await page.mouse.wheel(0, -900)  # who scrolls up stays there
+            await becomes(page, f"{LEFT} > 500")
+            left = await page.evaluate(LEFT)
+            await page.evaluate("document.getElementById('thread').append(document.createElement('hr'))")
+            assert await page.evaluate(f"new Promise((then) => setTimeout(() => then({LEFT}), 100))") >= left
 
 
 async def test_escape_stops_an_answer_but_first_closes_what_lies_over_it(browser: Browser, tmp_path: Path) -> None:

@@ -11,12 +11,11 @@ from core.conversation import Conversation
 from core.events import Tell
 from core.i18n import Translator
 from core.sampling import Sampling
-from tests.bots.web.browser import needs_chromium, shows, visit
+from tests.bots.web.browser import needs_chromium, shows, sound, visit
 from tests.bots.web.conftest import KEY, photo, service, until
 from tests.bots.web.hand import LOOKS, Hand
 from tests.bots.web.test_apart import look
 from tests.bots.web.test_page import ask, choose
-from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine, describe
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
@@ -72,7 +71,7 @@ async def test_questions_wait_in_order_and_one_is_taken_back(browser: Browser, t
             await hand.ask(page, question)
             await expect(waiting).to_have_count(number)
         await expect(waiting.first).to_contain_text(say("Waits for the answer before it."))
-        await _sound(page)
+        await sound(page)
         await hand.ask(page, "Fifth?")
         await expect(page.locator("#notice")).to_have_text(
             say("Please wait for the answers to your earlier questions first.")

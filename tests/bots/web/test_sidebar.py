@@ -4,13 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Browser, Page, expect
+from playwright.async_api import Browser, expect
 
 from core.answer import Answer, Ending
 from core.conversation import Turn
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PHONE, needs_chromium, sound, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
@@ -64,7 +63,7 @@ async def test_the_list_is_searched_renamed_pinned_and_a_deletion_taken_back(
             await expect(names).to_have_text(TITLES[1:2])
             await search.fill("no such words")
             await expect(page.locator("#conversations .none")).to_have_text(say("Nothing was found."))
-            await _sound(page)
+            await sound(page)
             await search.press("Escape")
             await expect(names).to_have_text(TITLES)
 
@@ -73,7 +72,7 @@ async def test_the_list_is_searched_renamed_pinned_and_a_deletion_taken_back(
             await expect(page.locator("#conversations .when").first).to_have_text(say("Pinned"))
             await hand.press(await hand.more(page, TITLES[0], "Rename"))
             await page.fill("#name", "Colours")
-            await _sound(page)
+            await sound(page)
             await hand.press(page.locator("#rename").get_by_role("button", name=say("Save")))
             await expect(names).to_have_text([TITLES[2], "Colours", TITLES[1]])
             await expect(page).to_have_title(f"Colours · {say('Picture answers')}")
@@ -82,10 +81,16 @@ async def test_the_list_is_searched_renamed_pinned_and_a_deletion_taken_back(
             await hand.press(await hand.more(page, "Colours", "Delete"))
             await expect(names).to_have_text([TITLES[2], TITLES[1]])
             await expect(page.locator("#welcome")).to_have_js_property("hidden", False)
-            await _sound(page)
+            await sound(page)
             await hand.press(page.get_by_role("button", name=say("Undo")))
             await expect(names).to_have_text([TITLES[2], "Colours", TITLES[1]])
             await expect(page.locator(".turn")).to_have_count(1)
+            if hand is Hand.FINGER:  # the list closed
+                await hand.press(page.locator("#open-sidebar"))
+            await hand.press(await hand.more(page, TITLES[1], "Delete"))  # which is not the one that is shown
+            await expect(names).to_have_text([TITLES[2], "Colours"])
+            await hand.press(page.get_by_role("button", name=say("Undo")))
+            await expect(page.locator(".turn .words")).to_contain_text([TITLES[1]])
             assert await ids(web) == {"web:0", "web:1", "web:2"}
 
 
@@ -117,9 +122,3 @@ async def test_the_first_picture_stands_beside_the_words(browser: Browser, tmp_p
         await page.press("#question", "Enter")
         small = page.locator("#conversations .thumb img")
         await expect(small).to_have_js_property("naturalWidth", 64)
-
-
-async def _sound(page: Page) -> None:
-    found = await Axe().run(page)
-    serious = [v for v in found.response["violations"] if v["impact"] in ("serious", "critical")]
-    assert not serious, [(v["id"], [node["html"][:120] for node in v["nodes"]]) for v in serious]

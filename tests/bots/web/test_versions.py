@@ -12,11 +12,10 @@ from playwright.async_api import Browser, Page, Route, expect
 from core.conversation import Conversation
 from core.errors import BadQuestion
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, shows, visit
+from tests.bots.web.browser import PHONE, needs_chromium, shows, sound, visit
 from tests.bots.web.conftest import Web, service, until
 from tests.bots.web.hand import LOOKS, Hand
 from tests.bots.web.test_page import ask, choose
-from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine, describe
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
@@ -71,7 +70,7 @@ async def test_a_question_is_asked_in_other_words_and_every_version_is_read(
         await hand.press(edit)
         await expect(field).to_be_focused()
         await expect(field).to_have_value("First?")
-        await _sound(page)
+        await sound(page)
         await page.keyboard.press("Escape")
         await expect(edit).to_be_focused()
         await expect(words).to_contain_text("First?")
@@ -97,7 +96,7 @@ async def test_a_question_is_asked_in_other_words_and_every_version_is_read(
         await expect(versions).to_contain_text(say("{place} of {count}", place=1, count=2))
         await expect(versions.get_by_role("button", name=say("Earlier version"))).to_be_focused()
         await expect(page.locator("#announcer")).to_contain_text("Answer to 'First?'")
-        await _sound(page)
+        await sound(page)
         await hand.press(versions.get_by_role("button", name=say("Later version")))
         await expect(words).to_contain_text("In other words?")
 
@@ -111,7 +110,7 @@ async def test_a_question_is_asked_in_other_words_and_every_version_is_read(
         assert one and other and one["x"] + one["width"] < other["x"]
         assert abs(one["y"] - other["y"]) < 40
         assert await page.evaluate(FITS)
-        await _sound(page)
+        await sound(page)
         await hand.press(both)
         await expect(prose).to_have_count(1)
 

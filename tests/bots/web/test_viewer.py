@@ -5,21 +5,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, CDPSession, Page, expect
+from playwright.async_api import Browser, Page, expect
 
 from core.answer import Ending
 from core.conversation import Conversation
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PHONE, becomes, needs_chromium, sound, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
-from tests.bots.web.test_walk import _sound
 from tests.fakes import ScriptedEngine
 
 pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
-# A finger that is lifted while it still moves begins a fling, and Chromium may take the next tap as its end.
-RESTS, REST_MS = 4, 60
 SCALE = "new DOMMatrix(getComputedStyle(document.getElementById('plane')).transform).a"
 HANDS: dict[str, tuple[Hand, dict[str, Any]]] = {
     "mouse": (Hand.MOUSE, {}),
@@ -48,7 +45,7 @@ async def test_a_part_is_chosen_and_asked_about(browser: Browser, tmp_path: Path
     hand, look = HANDS[kind]
     async with service(tmp_path, ScriptedEngine(script=seen)) as web, visit(browser, web.url, **look) as page:
         await open_two(page, web, hand)
-        await _sound(page)
+        await sound(page)
         await hand.press(page.get_by_role("button", name="Ask about a part"))
         part = page.locator("#part")
         await expect(part).to_be_focused()
@@ -58,8 +55,8 @@ async def test_a_part_is_chosen_and_asked_about(browser: Browser, tmp_path: Path
                 await page.keyboard.press("ArrowUp")
                 await page.keyboard.press("Shift+ArrowRight")
         else:
-            await _drag(page, hand, (0, 0), (0.75, 0.5))
-        await _sound(page)
+            await hand.drag(page.locator("#stage"), (0, 0), (0.75, 0.5))
+        await sound(page)
         await page.fill("#part-question", "What is here?")
         await hand.press(page.locator("#ask-part button"))
         await expect(page.locator("#viewer")).to_be_hidden()
@@ -79,12 +76,12 @@ async def test_one_zooms_in_and_turns_over(browser: Browser, tmp_path: Path, kin
         await open_two(page, web, hand)
         viewer, image = page.locator("#viewer"), page.locator("#viewer img")
         await expect(image).to_have_js_property("naturalWidth", 1216)
-        await _zoom(page, hand)
-        await page.wait_for_function(f"{SCALE} > 1.4")
+        await hand.zoom(page.locator("#stage"))
+        await becomes(page, f"{SCALE} > 1.4")
         await expect(image).to_have_js_property("naturalWidth", 2400)  # what was sent
         await hand.press(viewer.get_by_role("button", name="Smaller"))
         await hand.press(viewer.get_by_role("button", name="Smaller"))
-        await page.wait_for_function(f"{SCALE} === 1")
+        await becomes(page, f"{SCALE} === 1")
         await hand.press(viewer.get_by_role("button", name="Next picture"))
         await expect(viewer.locator(".caption")).to_have_text("Picture 2")
         await expect(image).to_have_js_property("naturalWidth", 64)
@@ -123,47 +120,3 @@ async def test_an_answer_that_is_too_long_can_go_on(browser: Browser, tmp_path: 
 
 def re_of(part: str) -> Any:
     return re.compile(re.escape(part))
-
-
-async def _drag(page: Page, hand: Hand, begin: tuple[float, float], end: tuple[float, float]) -> None:
-    """From one point of the picture to another, in shares of its sides."""
-    box = await page.locator("#stage").bounding_box()
-    assert box is not None
-    (x, y), (u, v) = (
-        (box["x"] + 1 + a * (box["width"] - 2), box["y"] + 1 + b * (box["height"] - 2)) for a, b in (begin, end)
-    )
-    if hand is Hand.MOUSE:
-        await page.mouse.move(x, y)
-        await page.mouse.down()
-        await page.mouse.move(u, v, steps=5)
-        await page.mouse.up()
-        return
-    fingers = await page.context.new_cdp_session(page)
-    await _touch(fingers, "touchStart", (x, y))
-    await _touch(fingers, "touchMove", ((x + u) / 2, (y + v) / 2))
-    for _ in range(RESTS):
-        await _touch(fingers, "touchMove", (u, v))
-        await page.wait_for_timeout(REST_MS)
-    await _touch(fingers, "touchEnd")
-
-
-async def _zoom(page: Page, hand: Hand) -> None:
-    box = await page.locator("#stage").bounding_box()
-    assert box is not None
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    if hand is Hand.KEYBOARD:
-        await page.keyboard.press("+")
-    elif hand is Hand.MOUSE:
-        await page.mouse.move(x, y)
-        await page.mouse.wheel(0, -150)
-    else:
-        fingers = await page.context.new_cdp_session(page)
-        await _touch(fingers, "touchStart", (x - 30, y), (x + 30, y))
-        for apart in (40, 50, 60):
-            await _touch(fingers, "touchMove", (x - apart, y), (x + apart, y))
-        await _touch(fingers, "touchEnd")
-
-
-async def _touch(fingers: CDPSession, kind: str, *points: tuple[float, float]) -> None:
-    touches = [{"x": x, "y": y, "id": index} for index, (x, y) in enumerate(points)]
-    await fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": touches})
