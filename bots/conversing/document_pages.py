@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from bots.conversing.request import AnswerRequest
 from bots.conversing.services import Services
 from bots.conversing.store import Store
+from core.conversation import Conversation
 from core.errors import BadImage, NotFound, TooLarge
 from core.i18n import Translator
 from core.image import Image
@@ -126,31 +127,30 @@ def check_page_count(pages: Sequence[int], limit: int) -> None:
 
 
 async def choose_pages(
-    services: Services, conversation_id: str, person: str, pages: Sequence[int], taken: Collection[int] = ()
+    services: Services, conversation: Conversation, person: str, pages: Sequence[int], taken: Collection[int] = ()
 ) -> tuple[int, ...]:
-    """Let these pages of the conversation's document wait for the next question, and no others of it.
+    """Let these pages of a conversation's document wait for the next question, and no others of it.
 
     Pictures with the numbers `taken` belong to questions that are being asked, and stay. Return the numbers of earlier
     pictures that had to make room. Raises what `check_pages` does, and `BotError`.
     """
-    store = services.store
-    known = await check_pages(services, conversation_id, pages)
+    here, store = conversation.id, services.store
+    known = await check_pages(services, here, pages)
     if known is None:
         raise NoDocument
-    waiting = {picture.image.id for picture in (await store.outline(conversation_id)).waiting}
-    wanted, missing = _there(known, pages, waiting)
+    wanted, missing = _there(known, pages, {picture.image.id for picture in conversation.waiting})
     removed: tuple[int, ...] = ()
     if missing:  # only then is the file read, and counted
         await services.assistant.count_files(person, secrets.token_hex(16), 1)
-        limits = await services.limits(conversation_id)
-        document = await store.document(conversation_id)
+        limits = await services.limits(here)
+        document = await store.document(here)
         if document is None or document.digest != known.digest:
             raise NoDocument
         opened = await open_document(document.data, config=limits, chosen=missing)
-        _, removed = await services.assistant.add_pictures(conversation_id, opened.images, person)
-        await _note_pages(store, conversation_id, opened, document)
+        _, removed = await services.assistant.add_pictures(here, opened.images, person)
+        await _note_pages(store, here, opened, document)
         wanted |= {image.id for image in opened.images}
-    await _withdraw(store, conversation_id, set(known.images.values()) - wanted, taken)
+    await _withdraw(store, here, set(known.images.values()) - wanted, taken)
     return removed
 
 

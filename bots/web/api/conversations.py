@@ -150,13 +150,13 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
-    _, asking = await receiver.shown(conversation_id)
+    known, asking = await receiver.shown(conversation_id)
     return Pictures(
         conversation=conversation_id,
         pictures=[viewer.picture(conversation_id, picture) for picture in added],
         removed=list(removed),
         notes=viewer.notes(opened.notes, removed),
-        document=await document_view(receiver, viewer, conversation_id, asking),
+        document=await document_view(receiver, viewer, known, asking),
     )
 
 
@@ -167,7 +167,7 @@ async def conversation(request: Request, conversation_id: ConversationId, receiv
     viewer = viewer_of(request)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
     view = await asyncio.to_thread(viewer.conversation, known, asking, versions)
-    view.document = await document_view(receiver, viewer, known.id, asking)
+    view.document = await document_view(receiver, viewer, known, asking)
     return view
 
 
@@ -264,18 +264,17 @@ def cache_control(identity: str, of: str, kept: str = "max-age=86400, immutable"
 
 
 async def document_view(
-    receiver: Receiver, viewer: Viewer, conversation_id: str, asking: Sequence[Broadcast], pages: Sequence[int] = ()
+    receiver: Receiver, viewer: Viewer, known: Conversation, asking: Sequence[Broadcast], pages: Sequence[int] = ()
 ) -> DocumentView | None:
-    """Return the conversation's document, and which pages of it wait for the next question.
+    """Return a conversation's document, and which pages of it wait for the next question.
 
     What is asked about already is not among them, unless these `pages` were chosen for the next question too.
     """
-    if (document := await receiver.store.document_outline(conversation_id)) is None:
+    if (document := await receiver.store.document_outline(known.id)) is None:
         return None
     taken, again = pictures_of(asking), {document.images.get(page) for page in pages}
-    pictures = (await receiver.store.outline(conversation_id)).waiting
-    waiting = [it for it in pictures if it.number not in taken or it.image.id in again]
-    return viewer.document(conversation_id, document, waiting, receiver.services.images.page_limit)
+    waiting = [it for it in known.waiting if it.number not in taken or it.image.id in again]
+    return viewer.document(known.id, document, waiting, receiver.services.images.page_limit)
 
 
 def questions_of(known: Conversation) -> list[str]:

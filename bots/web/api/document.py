@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body, Path, Request, Response
 
 from bots.conversing.document_pages import NoDocument, NoPage, choose_pages
 from bots.web.access.address import person_of
-from bots.web.api.conversations import ConversationId, Known, Of, WithReceiver, cache_control, document_view, viewer_of
+from bots.web.api.conversations import ConversationId, Of, WithReceiver, cache_control, document_view, viewer_of
 from bots.web.api.schema import PNG, REFUSALS, Choice, Pictures
 from bots.web.api.turns import WholeInMemory
 from bots.web.api.view import pictures_of
@@ -19,19 +19,19 @@ router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/document", re
 
 
 @router.put("/chosen", summary="Choose pages of the document for the next question")
-async def choose(request: Request, known: Known, receiver: WithReceiver, choice: Annotated[Choice, Body()]) -> Pictures:
+async def choose(
+    request: Request, conversation_id: ConversationId, receiver: WithReceiver, choice: Annotated[Choice, Body()]
+) -> Pictures:
     """Let these pages wait for the next question, as pictures that are sent ahead of it do, and no others of it."""
-    person = person_of(request.scope)
-    _, asking = await receiver.shown(known.id)
+    known, asking = await receiver.shown(conversation_id)
     pages = list(dict.fromkeys(choice.pages))
-    removed = await choose_pages(receiver.services, known.id, person, pages, pictures_of(asking))
-    viewer = viewer_of(request)
-    document = await document_view(receiver, viewer, known.id, asking, pages)
+    removed = await choose_pages(receiver.services, known, person_of(request.scope), pages, pictures_of(asking))
+    known, viewer = await receiver.store.outline(known.id), viewer_of(request)
+    document = await document_view(receiver, viewer, known, asking, pages)
     numbers = {it.picture for it in document.chosen} if document else set()
-    waiting = (await receiver.store.outline(known.id)).waiting
     return Pictures(
         conversation=known.id,
-        pictures=[viewer.picture(known.id, picture) for picture in waiting if picture.number in numbers],
+        pictures=[viewer.picture(known.id, picture) for picture in known.waiting if picture.number in numbers],
         removed=list(removed),
         notes=viewer.notes((), removed),
         document=document,
