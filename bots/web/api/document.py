@@ -46,10 +46,13 @@ async def thumbnail(
     _: WholeInMemory,
     of: Of = "",
 ) -> Response:
-    document = await receiver.store.document(conversation_id) if WEB.owns(conversation_id) else None
-    if document is None or not document.digest:
+    known = await receiver.store.document_outline(conversation_id) if WEB.owns(conversation_id) else None
+    if known is None:
         raise NoDocument
-    if page > document.page_count:
-        raise NoPage(document.page_count)
+    if page > known.page_count:
+        raise NoPage(known.page_count)
+    document = await receiver.store.document(conversation_id)
+    if document is None or document.digest != known.digest:
+        raise NoDocument
     png = await page_thumbnail(document.data, page, THUMBNAIL_PIXELS, receiver.services.images)
     return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(document.digest, of)})

@@ -34,6 +34,19 @@ def chosen(view: dict[str, Any]) -> dict[int, int]:
     return {it["page"]: it["picture"] for it in view["document"]["chosen"]}
 
 
+def note_reading(web: Web, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Return the conversations whose document is read from now on."""
+    read: list[str] = []
+    find = web.store.document
+
+    async def noting(conversation: str) -> KeptDocument | None:
+        read.append(conversation)
+        return await find(conversation)
+
+    monkeypatch.setattr(web.store, "document", noting)
+    return read
+
+
 async def test_a_document_tells_its_pages_and_which_of_them_wait(web: Web) -> None:
     added = await add(web)
     known = (await web.client.get(f"/api/v1/conversations/{added['conversation']}")).json()
@@ -68,14 +81,7 @@ async def test_pages_that_wait_already_are_asked_about_without_reading_the_file_
 ) -> None:
     added = await add(web)
     here, ticked = added["conversation"], chosen(await choose(web, added["conversation"], 5, 6, 8))
-    read: list[str] = []
-    find = web.store.document
-
-    async def noting(conversation: str) -> KeptDocument | None:
-        read.append(conversation)
-        return await find(conversation)
-
-    monkeypatch.setattr(web.store, "document", noting)
+    read = note_reading(web, monkeypatch)
     numbers = ",".join(map(str, ticked.values()))
     fields = {"pages": "5,6", "pictures": numbers, "document": added["document"]["id"], "alone": "true"}
     answer = await ask(web, "What differs from page 9?", here, fields=fields)
@@ -242,13 +248,16 @@ async def test_without_a_document_nothing_can_be_chosen(web: Web) -> None:
     assert (await web.client.get(here)).json()["document"] is None
 
 
-async def test_what_the_document_does_not_have_cannot_be_chosen_or_drawn(web: Web) -> None:
-    here = (await add(web))["conversation"]
+async def test_what_the_document_does_not_have_cannot_be_chosen_or_drawn(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here, read = (await add(web))["conversation"], note_reading(web, monkeypatch)
     address = f"/api/v1/conversations/{here}/document"
     for pages, status, code in (([10], 404, "no_page"), ([1, 2, 3, 4, 5], 413, "too_many_pages"), ([0], 422, None)):
         refused = await web.client.put(f"{address}/chosen", json={"pages": pages})
         assert (refused.status_code, refused.json()["code"]) == (status, code or "invalid_parameter")
     assert (await web.client.get(f"{address}/pages/10")).json()["code"] == "no_page"
+    assert read == []
     known = (await web.client.get(f"/api/v1/conversations/{here}")).json()
     assert list(chosen(known)) == [1, 2, 3, 4]
 
