@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from core.errors import BadImage
 from core.i18n import Translator
 from core.image import Image
 from core.note import Note
@@ -81,6 +80,7 @@ async def open_document(
     check_size(len(data), config)
     options: dict[str, Any] = {
         "ranges": [(page, page) for page in chosen] or page_ranges(question),
+        "chosen": bool(chosen),
         "limit": config.page_limit,
         "image_tokens": config.image_tokens,
     }
@@ -93,7 +93,7 @@ async def open_document(
         work = "core.pictures.pages:pdf_pages"
         if not pdf:
             work, options["pixel_limit"] = "core.pictures.pages:tiff_pages", int(config.pixel_limit_mp * 1e6)
-        document = _checked(_document(await workers.run(work, file, options, DOCUMENT_SECONDS)), chosen)
+        document = _document(await workers.run(work, file, options, DOCUMENT_SECONDS))
         if document.page_count == 1 or size(file) > KEPT_DOCUMENT_BYTES:
             return document
         return replace(document, data=contents(file))
@@ -113,13 +113,6 @@ def document_for(documents: Sequence[Document], question: str) -> bytes | None:
     """Return the last of these files that has several pages, if a later question names some."""
     kept = next((document.data for document in reversed(documents) if document.data is not None), None)
     return kept if page_ranges(question) else None
-
-
-def _checked(document: Document, chosen: Sequence[int]) -> Document:
-    """Raise `BadImage` for a document that does not have all of the chosen pages."""
-    if max(chosen, default=0) > document.page_count:
-        raise BadImage("This document has {of} pages; please ask about one of them.", of=document.page_count)
-    return document
 
 
 def _document(parts: list[workers.Packet]) -> Document:

@@ -22,11 +22,13 @@ POINTS_PER_INCH = 72  # PDF's unit is the point
 PAGE_PIXELS = 16_000_000  # a poster is rendered more coarsely
 
 
-def pdf_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int) -> list[Packet]:
+def pdf_pages(
+    data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, chosen: bool = False
+) -> list[Packet]:
     """Return each page's picture, followed by the page at `PAGE_DPI` if that shows much more."""
     with _opened(data) as document:
         packets = []
-        for page in choose(ranges, len(document), limit):
+        for page in choose(ranges, len(document), limit, chosen):
             packets += _made(finish(_rendered(document[page - 1], PAGE_PIXELS), image_tokens), page, len(document))
         return packets
 
@@ -68,26 +70,31 @@ def _opened(data: bytes) -> Iterator[Any]:
         document.close()
 
 
-def tiff_pages(data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int) -> list[Packet]:
+def tiff_pages(
+    data: bytes, ranges: "Sequence[Range]", limit: int, image_tokens: int, pixel_limit: int, chosen: bool = False
+) -> list[Packet]:
     with quiet():
         pages = pages_of(data)
         if not pages:
             raise _damaged()
         packets = []
-        for page in choose(ranges, len(pages), limit):
+        for page in choose(ranges, len(pages), limit, chosen):
             decoded = decode(pages[page - 1].picture(open_picture), PixelBudget(pixel_limit, image_tokens))
             packets += _made(decoded, page, len(pages))
         return packets
 
 
-def choose(ranges: "Sequence[Range]", page_count: int, limit: int) -> list[int]:
-    """Return the first `limit` of the pages asked for, or of all pages. Raises `BadImage` when none of them exists."""
+def choose(ranges: "Sequence[Range]", page_count: int, limit: int, chosen: bool = False) -> list[int]:
+    """Return the first `limit` of the pages asked for, or of all pages.
+
+    Raises `BadImage` when none of them exists, and for any that does not if they were `chosen` one by one.
+    """
     pages: dict[int, None] = {}
     for first, last in ranges or [(1, page_count)]:
         first, last = (end + page_count + 1 if end < 0 else end for end in (first, last))
         first = max(first, 1)
         pages |= dict.fromkeys(range(first, min(last, page_count, first + limit) + 1))
-    if not pages:
+    if not pages or (chosen and any(page > page_count for page, _ in ranges)):
         raise BadImage("This document has {of} pages; please ask about one of them.", of=page_count)
     return list(pages)[:limit]
 

@@ -98,6 +98,17 @@ async def test_a_page_that_does_not_exist_is_refused() -> None:
         await open_document(pdf(["One", "Two"]), "page 7")
 
 
+STRIPS = [pdf(["One", "Two"], size=(9, 9000)), tiff([255, 200], (2, 2000))]  # no page of them can be drawn
+
+
+@pytest.mark.parametrize("data", STRIPS, ids=["pdf", "tiff"])
+async def test_a_chosen_page_that_does_not_exist_is_refused_before_others_are_drawn(data: bytes) -> None:
+    with pytest.raises(BadImage, match="has 2 pages"):
+        await open_document(data, chosen=(1, 9))
+    with pytest.raises(BadImage, match="too long and narrow"):
+        await open_document(data, "What is on pages 1 and 9?")
+
+
 async def test_the_small_print_of_a_page_can_be_read() -> None:
     [page] = (await open_document(pdf(["One"]))).images
     assert page.original is not None
