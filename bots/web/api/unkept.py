@@ -18,7 +18,7 @@ from core.errors import BadQuestion
 
 async def open_unkept(request: Request, form: Form, key: str | None) -> Opened:
     """Open the pictures of a question that may stand alone. Raises `BotError`."""
-    if key or form.conversation or form.pictures or form.settings or (form.pages and not form.files):
+    if key or form.conversation or form.pictures or form.settings:
         raise BadQuestion(
             "Nothing is stored with keep=false: leave out conversation, pictures, settings and Idempotency-Key."
         )
