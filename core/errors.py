@@ -12,6 +12,7 @@
     ├── Busy                the queue is full, or a quota is used up; when to come back
     │   ├── QuotaReached    ... because one person asked enough for now
     │   ├── QueueFull       ... because too many questions wait
+    │   ├── EarlierQuestionsWait ... because those of the same person or conversation wait
     │   ├── OutOfMemory     ... because memory ran out
     │   └── Interrupted     nothing can be answered now; stored messages are tried again by themselves
     │       ├── StoreDown   ... because nothing can be read or written
@@ -93,6 +94,13 @@ class QueueFull(Busy):
 
     def __init__(self) -> None:
         super().__init__("Too many questions are waiting already. Please ask again in a minute.", retry_after=60.0)
+
+
+class EarlierQuestionsWait(Busy):
+    """Raised when so many questions of a person or a conversation wait already."""
+
+    def __init__(self) -> None:
+        super().__init__("Please wait for the answers to your earlier questions first.", retry_after=10.0)
 
 
 class OutOfMemory(Busy):

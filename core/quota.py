@@ -7,7 +7,7 @@ from typing import Self
 
 from pydantic import BaseModel, Field
 
-from core.errors import BadQuestion, BotError, Busy, Interrupted, QuotaReached, StoreDown
+from core.errors import BadQuestion, BotError, Busy, EarlierQuestionsWait, Interrupted, QuotaReached, StoreDown
 from core.leases import Leases
 from core.pseudonym import pseudonym
 from core.tally import Counts, Result, Tallies
@@ -80,7 +80,7 @@ class Quota:
         slot = await self._leases.take_slot(tally_of(pseudonym(person)), self._config.at_once)
         if slot is None:
             with _noting(person):
-                raise _waits_already()
+                raise EarlierQuestionsWait
         try:
             yield
         finally:
@@ -91,7 +91,7 @@ class Quota:
         name, slots = tally_of(pseudonym(person)), self._config.at_once
         with _noting(person):
             if slots and not await self._leases.has_slot(name, slots):
-                raise _waits_already()
+                raise EarlierQuestionsWait
             if self._limits_questions:
                 counts, now = await self._tallies.tally(name)
                 self._check_questions(_Usage.recent(counts, now, self._most_keys), now)
@@ -227,10 +227,6 @@ def _noting(person: str) -> Iterator[None]:
         if not isinstance(error, Interrupted):
             log_event(log, "refused", reason="rate_limited", person=person)
         raise
-
-
-def _waits_already() -> Busy:
-    return Busy("Please wait for the answers to your earlier questions first.")
 
 
 def _limit(what: str, times: Iterable[float], new: int, limit: int, window_s: int, now: float) -> None:

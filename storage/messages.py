@@ -6,13 +6,12 @@ from typing import Any
 from sqlalchemy import Case, Select, case, delete, func, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from core.errors import Busy
+from core.errors import EarlierQuestionsWait
 from core.stored_message import StoredMessage
 from core.wish import Wish
 from storage.schema import deliveries, messages
 
 MOST_ASKING = 200  # shown in a list, which has no more
-LINE_RETRY_SECONDS = 10.0
 ASKING = select(messages.c.conversation_id).where(messages.c.finished.is_(None))  # where a question waits
 
 
@@ -80,11 +79,11 @@ async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_
 
 
 async def check_waiting(connection: AsyncConnection, conversation_id: str, most: int) -> None:
-    """Raise `Busy` if so many of a conversation's messages are unfinished."""
+    """Raise `EarlierQuestionsWait` if so many of a conversation's messages are unfinished."""
     here = messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     count = (await connection.execute(select(func.count()).select_from(messages).where(*here))).scalar_one()
     if count >= most:
-        raise Busy("Please wait for the answers to your earlier questions first.", LINE_RETRY_SECONDS)
+        raise EarlierQuestionsWait
 
 
 async def record_posted(connection: AsyncConnection, message_id: int, posted_ids: Sequence[str]) -> None:

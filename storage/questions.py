@@ -36,8 +36,8 @@ async def put(
 ) -> StoredMessage | None:
     """Store a message with its pictures, and the document whose pages they are.
 
-    `payload` gets their numbers, and which of these are new. `digest` tells what came with the key. Raises `Busy` if
-    so many of the conversation's messages as `most` wait already; 0 is no limit.
+    `payload` gets their numbers, and which of these are new. `digest` tells what came with the key. Raises
+    `EarlierQuestionsWait` if so many of the conversation's messages as `most` wait already; 0 is no limit.
     """
     if await messages.is_known(connection, key):
         return None

@@ -31,7 +31,7 @@ from bots.web.message import FORGET, WebMessage, read
 from core import inbox, lease, work_context
 from core.answer import Answer
 from core.conversation import Conversation, Turn
-from core.errors import BotError, Busy, Interrupted, NotFound
+from core.errors import BotError, EarlierQuestionsWait, Interrupted, NotFound
 from core.i18n import Translator
 from core.image import Image
 from core.pictures.documents import Document
@@ -242,7 +242,7 @@ class Receiver:
 
     def _check_waiting(self, conversation_id: str) -> None:
         if self._dispatcher.inbox.waiting(conversation_id) >= WAITING_LIMIT:
-            raise Busy("Please wait for the answers to your earlier questions first.", 10.0)
+            raise EarlierQuestionsWait
 
     async def _submitted(
         self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]

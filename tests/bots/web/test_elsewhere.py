@@ -259,3 +259,19 @@ async def test_the_line_of_a_conversation_is_limited_at_all_replicas_together(re
     await until(lambda: sum(task.done() for task in asking) == 8 - WAITING_LIMIT, PATIENCE_S)
     replicas.engines[0].goes_on.set()
     assert sorted(await asyncio.gather(*asking)) == [200] * WAITING_LIMIT + [429] * (8 - WAITING_LIMIT)
+
+
+async def test_questions_without_a_key_that_another_replica_answers_wait_in_the_same_line(replicas: Replicas) -> None:
+    def ask() -> asyncio.Task[httpx.Response]:
+        return asyncio.create_task(replicas.other.ask("And?", conversation=replicas.conversation))
+
+    asking = []
+    for number in range(WAITING_LIMIT):
+        asking.append(ask())
+        async with asyncio.timeout(PATIENCE_S):
+            while len(await replicas.one.store.unfinished("web")) <= number:
+                await asyncio.sleep(0.02)
+    async with asyncio.timeout(PATIENCE_S):
+        assert (await ask()).status_code == 429
+    replicas.engines[0].goes_on.set()
+    assert [it.status_code for it in await asyncio.gather(*asking)] == [200] * WAITING_LIMIT
