@@ -7,7 +7,7 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from bots.conversing.document_pages import NoDocument, NoPage, choose_pages
 from bots.web.access.address import person_of
 from bots.web.api.conversations import ConversationId, Of, WithReceiver, cache_control, document_view, viewer_of
-from bots.web.api.schema import PNG, REFUSALS, Choice, Pictures
+from bots.web.api.schema import PNG, REFUSALS, Choice, PageNumber, Pictures
 from bots.web.api.turns import WholeInMemory
 from bots.web.api.view import pictures_of
 from bots.web.receiver import WEB
@@ -41,7 +41,7 @@ async def choose(
 @router.get("/pages/{page}", response_class=Response, responses=PNG, summary="Get a page of the document, small")
 async def thumbnail(
     conversation_id: ConversationId,
-    page: Annotated[int, Path(ge=1, le=100_000, examples=[1])],
+    page: Annotated[PageNumber, Path(examples=[1])],
     receiver: WithReceiver,
     _: WholeInMemory,
     of: Of = "",

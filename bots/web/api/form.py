@@ -17,7 +17,7 @@ from bots.conversing.document_pages import check_page_count
 from bots.web import data_url
 from bots.web.access.address import person_of
 from bots.web.access.owner import check_owner
-from bots.web.api.schema import SettingsView
+from bots.web.api.schema import LARGEST_NUMBER, MOST_PAGES, NUMBERS, PageNumber, SettingsView
 from bots.web.config import WebConfig
 from bots.web.json_body import Text, fields_of, parse, received
 from core import work_context
@@ -30,8 +30,6 @@ from core.settings import ConversationSettings
 FORM_TYPES = ("multipart/form-data", "application/x-www-form-urlencoded")
 JSON_TYPE = "application/json"
 MOST_FIELDS = 20
-MOST_PAGES = 100  # in JSON; how many are looked at is fewer
-NUMBERS = re.compile(r"\d{1,6}(,\d{1,6})*", re.ASCII)
 
 
 class UploadedFile(Protocol):
@@ -137,7 +135,7 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
 def _numbers(form: FormData, name: str) -> tuple[int, ...] | None:
     """Read numbers with commas. Return None for something else."""
     text = _text(form, name).replace(" ", "")
-    if text and not NUMBERS.fullmatch(text):
+    if text and not re.fullmatch(NUMBERS, text, re.ASCII):
         return None
     return tuple(dict.fromkeys(int(number) for number in text.split(",") if number))
 
@@ -187,8 +185,8 @@ class _Body(BaseModel, strict=True, extra="forbid", frozen=True):
     query: Text = ""
     image: Annotated[list[str], BeforeValidator(_listed)] = []
     conversation: Text | None = None
-    pictures: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PICTURES)] = []
-    pages: Annotated[list[Annotated[int, Field(ge=1, lt=1_000_000)]], Field(max_length=MOST_PAGES)] = []
+    pictures: Annotated[list[Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]], Field(max_length=MOST_PICTURES)] = []
+    pages: Annotated[list[PageNumber], Field(max_length=MOST_PAGES)] = []
     document: Text = ""
     stream: bool = False
     html: bool = False

@@ -6,9 +6,14 @@ from typing import Annotated, Any
 from pydantic import BaseModel, Field
 
 from bots.web.json_body import Text
+from core.conversation import MOST_PICTURES
 from core.settings import INSTRUCTION_CHARACTERS, LANGUAGE_CHARACTERS, ConversationSettings, Length, Sharpness
 from core.storable import storable
 
+NUMBERS = r"^\d{1,6}(,\d{1,6})*$"  # of pictures or pages, in a form
+LARGEST_NUMBER = 999_999
+MOST_PAGES = 100  # that a request may name; how many are looked at is fewer
+PageNumber = Annotated[int, Field(ge=1, le=LARGEST_NUMBER)]
 EXAMPLE_ID = "web:9f2c41d07ab34be2a1c0d7e6f5384b1a"
 FIGURES = "Seconds by stage, tokens, and how many tall pictures were shown whole because their parts had no room."
 EXAMPLE_FIGURES = {
@@ -166,9 +171,7 @@ class DocumentView(BaseModel):
 
 
 class Choice(BaseModel, extra="forbid"):
-    pages: list[Annotated[int, Field(ge=1, le=100_000)]] = Field(
-        max_length=100, description="Numbers of pages, from 1.", examples=[[5, 6]]
-    )
+    pages: list[PageNumber] = Field(max_length=MOST_PAGES, description="Numbers of pages, from 1.", examples=[[5, 6]])
 
 
 class ConversationView(BaseModel):
@@ -277,7 +280,7 @@ ASK_FORM = {
         "conversation": {"type": "string", "description": "Ask on in this conversation; pictures are then optional."},
         "pictures": {
             "type": "string",
-            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "pattern": NUMBERS,
             "description": "Ask again about these numbers.",
         },
         "alone": {
@@ -292,7 +295,7 @@ ASK_FORM = {
         },
         "pages": {
             "type": "string",
-            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "pattern": NUMBERS,
             "description": PAGES,
             "example": "5,6",
         },
@@ -319,7 +322,7 @@ ADD_FORM = {
         "conversation": {"type": "string", "description": "Add them to this one."},
         "pages": {
             "type": "string",
-            "pattern": r"^\d{1,6}(,\d{1,6})*$",
+            "pattern": NUMBERS,
             "description": "Numbers of pages of the file, instead of its first ones.",
         },
         "settings": SETTINGS,
@@ -340,14 +343,14 @@ _AS_JSON = {
     },
     "pictures": {
         "type": "array",
-        "items": {"type": "integer", "minimum": 1, "maximum": 999_999},
-        "maxItems": 24,
+        "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+        "maxItems": MOST_PICTURES,
         "description": "Ask again about these numbers.",
     },
     "pages": {
         "type": "array",
-        "items": {"type": "integer", "minimum": 1, "maximum": 999_999},
-        "maxItems": 100,
+        "items": {"type": "integer", "minimum": 1, "maximum": LARGEST_NUMBER},
+        "maxItems": MOST_PAGES,
         "description": PAGES,
     },
 }
