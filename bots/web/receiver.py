@@ -53,10 +53,10 @@ class AnswerGone(NotFound):
 
 class Receiver:
     def __init__(self, services: Services) -> None:
+        self.services = services
         self.assistant = services.assistant
         self.store = services.store
         self.model = services.model
-        self._services = services
         self._dispatcher = Dispatcher(
             services, WEB, self._work, _forgets, AllowList(), released=self._release, shows=self._show
         )
@@ -64,10 +64,6 @@ class Receiver:
         self._following = Following(self.store, self.broadcasts, self._dispatcher.inbox.find)
         self._background = Background()
         self._submitting: dict[str, asyncio.Task[Broadcast]] = {}  # by idempotency key, while they are written down
-
-    @property
-    def services(self) -> Services:
-        return self._services
 
     async def open(self) -> None:
         """Take up the questions that the last run left open."""
@@ -103,7 +99,7 @@ class Receiver:
 
     async def _find_elsewhere(self, conversation_id: str) -> None:
         """Let people read along what other replicas are asked in a conversation."""
-        if not (self._services.leases.shared and WEB.owns(conversation_id)):
+        if not (self.services.leases.shared and WEB.owns(conversation_id)):
             return
         for message in await self.store.unfinished_in(WEB.name, conversation_id):
             with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
@@ -116,7 +112,7 @@ class Receiver:
         Those of all replicas are among them.
         """
         first, writing = self.broadcasts.first_questions(), self.broadcasts.writing()
-        for conversation_id, payload in await self.store.asking(WEB.name) if self._services.leases.shared else ():
+        for conversation_id, payload in await self.store.asking(WEB.name) if self.services.leases.shared else ():
             with suppress(ValueError, TypeError, KeyError):  # it is damaged; the inbox says so
                 web_message = read(payload)
                 if web_message.text:
@@ -135,8 +131,8 @@ class Receiver:
     async def limits(self, conversation_id: str, settings: ConversationSettings | None = None) -> ImagesConfig:
         """Return the limits of pictures that come for a conversation, or for a new one, "", with its `settings`."""
         if settings:
-            return self._services.images.sharpened(settings.pixel_factor)
-        return await self._services.limits(conversation_id) if conversation_id else self._services.images
+            return self.services.images.sharpened(settings.pixel_factor)
+        return await self.services.limits(conversation_id) if conversation_id else self.services.images
 
     async def forget(self, conversation_id: str, person: str) -> None:
         """Return once nothing of the conversation is there any more."""
@@ -335,7 +331,7 @@ class Receiver:
                 broadcast = self.broadcasts.add(message.conversation_id, message.key, web_message)
             try:
                 await self._answer(message, web_message, broadcast)
-                if self._services.leases.shared and message.id and broadcast.ended is not None:
+                if self.services.leases.shared and message.id and broadcast.ended is not None:
                     await self._following.end(broadcast, broadcast.ended)
             except inbox.TakenBack:
                 raise
@@ -382,7 +378,7 @@ class Receiver:
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
         if not (request.images or request.forgets):
             await self.conversation(request.conversation_id)
-        answer = await respond(request, self._services, Translator("en"), tell)
+        answer = await respond(request, self.services, Translator("en"), tell)
         if (broadcast := self.broadcasts.find(request.key)) is not None:
             await keep_document(self.store, request.conversation_id, request.asker.person, broadcast.documents)
         return answer
@@ -397,7 +393,7 @@ class Receiver:
         elif isinstance(error, Interrupted):
             raise error
         elif isinstance(error, BotError):  # sent again, with the same key too, it is a new question
-            if self._services.leases.shared:
+            if self.services.leases.shared:
                 await self._following.end(broadcast, error)
             await self.store.take_back(message, web_message.brought)
             self.broadcasts.drop(broadcast)
