@@ -12,20 +12,8 @@ from bots.web.access.address import person_of
 from bots.web.access.owner import list_of
 from bots.web.api.form import Form, read_form
 from bots.web.api.listener import while_wanted
-from bots.web.api.schema import (
-    ADD_FORM,
-    ANSWERED,
-    ASK_FORM,
-    EXAMPLE_ID,
-    PNG,
-    REFUSALS,
-    Analysis,
-    ConversationView,
-    DocumentView,
-    Pictures,
-    Stopped,
-    form,
-)
+from bots.web.api.openapi import ADD_FORM, ANSWERED, ASK_FORM, PNG, REFUSALS, form
+from bots.web.api.schema import EXAMPLE_ID, Analysis, ConversationView, DocumentView, Pictures, Stopped
 from bots.web.api.sse import EventStream, Stream
 from bots.web.api.unkept import answer_unkept, open_unkept
 from bots.web.api.upload import form_digest, open_files

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from bots.conversing.document_pages import NoDocument, NoPage, choose_pages
 from bots.web.access.address import person_of
 from bots.web.api.conversations import ConversationId, Of, WithReceiver, cache_control, document_view, viewer_of
-from bots.web.api.schema import PNG, REFUSALS, Choice, PageNumber, Pictures
+from bots.web.api.openapi import PNG, REFUSALS
+from bots.web.api.schema import Choice, PageNumber, Pictures
 from bots.web.api.turns import WholeInMemory
 from bots.web.api.view import pictures_of
 from bots.web.receiver import WEB

@@ -5,7 +5,8 @@ import secrets
 from fastapi import APIRouter, Request
 
 from bots.web.api.conversations import Known, WithReceiver
-from bots.web.api.schema import REFUSALS, Link
+from bots.web.api.openapi import REFUSALS
+from bots.web.api.schema import Link
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/link", responses=REFUSALS)
 

@@ -7,7 +7,8 @@ from fastapi import APIRouter, Body, Query, Request, Response
 from bots.web.access.address import person_of
 from bots.web.access.owner import NO_ONE, owner_of
 from bots.web.api.conversations import Known, Number, Of, WithReceiver, cache_control
-from bots.web.api.schema import PNG, REFUSALS, Arrangement, Summaries, SummaryView
+from bots.web.api.openapi import PNG, REFUSALS
+from bots.web.api.schema import Arrangement, Summaries, SummaryView
 from bots.web.api.turns import WholeInMemory
 from bots.web.json_body import Text
 from bots.web.receiver import WEB

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 from fastapi.responses import Response, StreamingResponse
 
 from bots.web.api.conversations import ConversationId, Number, Of, WithReceiver, cache_control
-from bots.web.api.schema import REFUSALS
+from bots.web.api.openapi import REFUSALS
 from bots.web.api.turns import WholeInMemory
 
 KINDS = {b"\xff\xd8\xff": "jpg", b"\x89PNG": "png", b"GIF8": "gif", b"RIFF": "webp"}  # that browsers show, by signature

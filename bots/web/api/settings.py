@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Body
 
 from bots.web.api.conversations import Known, WithReceiver
-from bots.web.api.schema import REFUSALS, SettingsView
+from bots.web.api.openapi import REFUSALS
+from bots.web.api.schema import SettingsView
 from core.settings import ConversationSettings
 
 router = APIRouter(prefix="/api/v1/conversations/{conversation_id}/settings", responses=REFUSALS)

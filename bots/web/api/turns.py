@@ -20,7 +20,8 @@ from bots.web.api.conversations import (
     questions_of,
     viewer_of,
 )
-from bots.web.api.schema import ANSWERED, PNG, REFUSALS, Analysis, Versions
+from bots.web.api.openapi import ANSWERED, PNG, REFUSALS
+from bots.web.api.schema import Analysis, Versions
 from bots.web.api.view import drawing_of
 from bots.web.message import WebMessage, digest_of
 from core.answers.boxes import draw, labelled, pointed_at

@@ -16,7 +16,7 @@ import core
 from bots.web.access.address import client_of
 from bots.web.access.owner import keep_owner
 from bots.web.access.session import COOKIE, LASTS_S, TokenCheck
-from bots.web.api.schema import REFUSALS
+from bots.web.api.openapi import REFUSALS
 from bots.web.language import translator_of
 from bots.web.page.api_docs import endpoints
 from bots.web.page.first_questions import offered
