@@ -15,7 +15,7 @@ from bots.web.access.limiter import Limiter
 from bots.web.access.origins import OpenToOrigins
 from bots.web.access.owner import check_path
 from bots.web.access.session import Authentication
-from bots.web.api import conversations, document, links, listing, originals, settings, turns
+from bots.web.api import conversations, document, links, listing, pictures, questions, settings, turns
 from bots.web.config import WebConfig
 from bots.web.errors import on_bot_error, on_bug, on_http_error, on_hung_up, on_invalid
 from bots.web.head import HeadLikeGet
@@ -67,11 +67,12 @@ def make_app(
     app.state.pages = pages.Pages(STATIC)
     needed = [] if auth.open else [Depends(HTTPBearer(auto_error=False))]  # for /docs; `Guard` checks it
     for router in (
+        questions.router,
+        pictures.router,
         conversations.router,
         document.router,
         listing.router,
         links.router,
-        originals.router,
         turns.router,
         settings.router,
     ):

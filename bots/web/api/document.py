@@ -1,17 +1,19 @@
 """Serve a conversation's document: its pages, small, and which of them the next question shows."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Path, Request, Response
 
 from bots.conversing.document_pages import NoDocument, NoPage, choose_pages
 from bots.web.access.address import person_of
-from bots.web.api.conversations import ConversationId, Of, WithReceiver, cache_control, document_view, viewer_of
+from bots.web.api.dependencies import ConversationId, Of, WholeInMemory, WithReceiver, cache_control, viewer_of
 from bots.web.api.openapi import PNG, REFUSALS
-from bots.web.api.schema import Choice, PageNumber, Pictures
-from bots.web.api.turns import WholeInMemory
-from bots.web.api.view import pictures_of
-from bots.web.receiver import WEB
+from bots.web.api.schema import Choice, DocumentView, PageNumber, Pictures
+from bots.web.api.view import Viewer, pictures_of
+from bots.web.broadcast import Broadcast
+from bots.web.receiver import WEB, Receiver
+from core.conversation import Conversation
 from core.pictures.documents import page_thumbnail
 
 THUMBNAIL_PIXELS = 240  # twice what the page shows, for screens with small pixels
@@ -57,3 +59,17 @@ async def thumbnail(
         raise NoDocument
     png = await page_thumbnail(document.data, page, THUMBNAIL_PIXELS, receiver.services.images)
     return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(document.digest, of)})
+
+
+async def document_view(
+    receiver: Receiver, viewer: Viewer, known: Conversation, asking: Sequence[Broadcast], pages: Sequence[int] = ()
+) -> DocumentView | None:
+    """Return a conversation's document, and which pages of it wait for the next question.
+
+    What is asked about already is not among them, unless these `pages` were chosen for the next question too.
+    """
+    if (document := await receiver.store.document_outline(known.id)) is None:
+        return None
+    taken, again = pictures_of(asking), {document.images.get(page) for page in pages}
+    waiting = [it for it in known.waiting if it.number not in taken or it.image.id in again]
+    return viewer.document(known.id, document, waiting, receiver.services.images.page_limit)

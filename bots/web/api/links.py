@@ -4,7 +4,7 @@ import secrets
 
 from fastapi import APIRouter, Request
 
-from bots.web.api.conversations import Known, WithReceiver
+from bots.web.api.dependencies import Known, WithReceiver
 from bots.web.api.openapi import REFUSALS
 from bots.web.api.schema import Link
 

@@ -2,21 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query, Request, Response
+from fastapi import APIRouter, Body, Query, Request
 
 from bots.web.access.address import person_of
 from bots.web.access.owner import NO_ONE, owner_of
-from bots.web.api.conversations import Known, Number, Of, WithReceiver, cache_control
-from bots.web.api.openapi import PNG, REFUSALS
+from bots.web.api.dependencies import Known, WithReceiver
+from bots.web.api.openapi import REFUSALS
 from bots.web.api.schema import Arrangement, Summaries, SummaryView
-from bots.web.api.turns import WholeInMemory
 from bots.web.json_body import Text
 from bots.web.receiver import WEB
 from core.conversation_list import ConversationSummary
-from core.errors import NotFound
-from core.pictures import workers
-
-THUMBNAIL_PIXELS = 96  # twice what the page shows, for screens with small pixels
 
 router = APIRouter(prefix="/api/v1/conversations", responses=REFUSALS)
 
@@ -69,22 +64,6 @@ async def conversations(
 @router.patch("/{conversation_id}", status_code=204, summary="Name or pin a conversation")
 async def arrange(known: Known, receiver: WithReceiver, wanted: Annotated[Arrangement, Body()]) -> None:
     await receiver.store.arrange(known.id, wanted.name, wanted.pinned)
-
-
-@router.get(
-    "/{conversation_id}/pictures/{number}/thumbnail",
-    response_class=Response,
-    responses=PNG,
-    summary="Get a picture, small",
-)
-async def thumbnail(
-    conversation_id: str, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Of = ""
-) -> Response:
-    image = await receiver.store.numbered_picture(conversation_id, number) if WEB.owns(conversation_id) else None
-    if image is None:
-        raise NotFound("There is no picture {number} in this conversation.", number=number)
-    [(_facts, png)] = await workers.run("core.pictures.drawing:thumbnail", image.data, {"pixels": THUMBNAIL_PIXELS})
-    return Response(png, media_type="image/png", headers={"Cache-Control": cache_control(image.id, of)})
 
 
 def _thumbnail(known: ConversationSummary, path: str) -> str | None:

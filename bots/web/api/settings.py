@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body
 
-from bots.web.api.conversations import Known, WithReceiver
+from bots.web.api.dependencies import Known, WithReceiver
 from bots.web.api.openapi import REFUSALS
 from bots.web.api.schema import SettingsView
 from core.settings import ConversationSettings

@@ -1,7 +1,6 @@
 """Serve what can be made from an answer: table, text, drawn boxes, small print, other versions, a rating."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from typing import Annotated
 
@@ -10,17 +9,9 @@ from fastapi import APIRouter, Depends, Form, Path, Query, Request, Response
 from bots.conversing.actions import file_of
 from bots.conversing.answer_action import AnswerAction
 from bots.web.access.address import person_of
-from bots.web.api.conversations import (
-    Key,
-    Known,
-    Number,
-    WithReceiver,
-    answer_response,
-    cache_control,
-    questions_of,
-    viewer_of,
-)
+from bots.web.api.dependencies import Key, Known, Number, WholeInMemory, WithReceiver, cache_control, viewer_of
 from bots.web.api.openapi import ANSWERED, PNG, REFUSALS
+from bots.web.api.questions import answer_response, questions_of
 from bots.web.api.schema import Analysis, Versions
 from bots.web.api.view import drawing_of
 from bots.web.message import WebMessage, digest_of
@@ -56,13 +47,6 @@ async def _version(
     return replace(asked, turns=(*asked.turns[:-1], versions[version - 1]))
 
 
-async def _whole_in_memory(request: Request) -> AsyncIterator[None]:
-    """Hold one of the few slots for answers that stay in memory until they are read."""
-    async with request.app.state.whole_in_memory.slot(person_of(request.scope)):
-        yield
-
-
-WholeInMemory = Annotated[None, Depends(_whole_in_memory)]
 Version = Annotated[Conversation, Depends(_version)]
 Drawing = Annotated[str, Query(description="Which answer is drawn, as in a view: only with it is it cached.")]
 

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import Response, StreamingResponse
 
-from bots.web.api.conversations import viewer_of
+from bots.web.api.dependencies import viewer_of
 from bots.web.page.pages import show
 from bots.web.receiver import Receiver
 from core.conversation import Conversation
