@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/v1", responses=REFUSALS)
 
 @router.get("/conversations/{conversation_id}", summary="Read a conversation")
 async def conversation(request: Request, conversation_id: ConversationId, receiver: WithReceiver) -> ConversationView:
-    known, asking = await receiver.shown(conversation_id)
+    known, asking = await receiver.conversations.shown(conversation_id)
     versions = await receiver.store.version_counts(known.id)
     viewer = viewer_of(request)
     # In a thread of its own: rendering the Markdown of a long conversation takes a while.
@@ -50,5 +50,5 @@ async def stop(conversation_id: str, receiver: WithReceiver) -> Stopped:
     """Keep what was written so far as the answer."""
     if await receiver.stop(conversation_id):
         return Stopped(stopped=True)
-    await receiver.conversation(conversation_id)
+    await receiver.conversations.outline(conversation_id)
     return Stopped(stopped=False)

@@ -22,7 +22,7 @@ ConversationId = Annotated[str, Path(examples=[EXAMPLE_ID])]
 
 
 async def _known(conversation_id: ConversationId, receiver: "WithReceiver") -> Conversation:
-    return await receiver.conversation(conversation_id)
+    return await receiver.conversations.outline(conversation_id)
 
 
 async def _whole_in_memory(request: Request) -> AsyncIterator[None]:

@@ -12,7 +12,8 @@ from bots.web.api.openapi import PNG, REFUSALS
 from bots.web.api.schema import Choice, DocumentView, PageNumber, Pictures
 from bots.web.api.view import Viewer, pictures_of
 from bots.web.broadcast import Broadcast
-from bots.web.receiver import WEB, Receiver
+from bots.web.platform import WEB
+from bots.web.receiver import Receiver
 from core.conversation import Conversation
 from core.pictures.documents import page_thumbnail
 
@@ -26,7 +27,7 @@ async def choose(
     request: Request, conversation_id: ConversationId, receiver: WithReceiver, choice: Annotated[Choice, Body()]
 ) -> Pictures:
     """Let these pages wait for the next question, as pictures that are sent ahead of it do, and no others of it."""
-    known, asking = await receiver.shown(conversation_id)
+    known, asking = await receiver.conversations.shown(conversation_id)
     pages = list(dict.fromkeys(choice.pages))
     removed = await choose_pages(receiver.services, known, person_of(request.scope), pages, pictures_of(asking))
     known, viewer = await receiver.store.outline(known.id), viewer_of(request)

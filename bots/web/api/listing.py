@@ -10,7 +10,7 @@ from bots.web.api.dependencies import Known, WithReceiver
 from bots.web.api.openapi import REFUSALS
 from bots.web.api.schema import Arrangement, Summaries, SummaryView
 from bots.web.json_body import Text
-from bots.web.receiver import WEB
+from bots.web.platform import WEB
 from core.conversation_list import ConversationSummary
 
 router = APIRouter(prefix="/api/v1/conversations", responses=REFUSALS)
@@ -41,7 +41,7 @@ async def conversations(
     """
     owner = owner_of(request)
     async with request.app.state.lists.slot(person_of(request.scope)):
-        asking, writing = await receiver.asking()
+        asking, writing = await receiver.conversations.asking()
         page = await receiver.store.summaries(
             WEB.name, after, asking.keys(), owner="" if owner == NO_ONE else owner, words=words
         )

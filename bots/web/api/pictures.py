@@ -21,7 +21,7 @@ from bots.web.api.form import read_form
 from bots.web.api.openapi import ADD_FORM, PNG, REFUSALS, form
 from bots.web.api.schema import Pictures
 from bots.web.api.upload import open_files
-from bots.web.receiver import WEB
+from bots.web.platform import WEB
 from core.conversation import Picture
 from core.errors import BadQuestion, NotFound
 from core.pictures import workers
@@ -48,7 +48,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
         if not form.files:
             raise BadQuestion("Please send a picture: the field image is empty.")
         if form.conversation:
-            await receiver.conversation(form.conversation)
+            await receiver.conversations.outline(form.conversation)
         limits = await receiver.limits(form.conversation or "", form.settings)
         opened = await open_files(request, form, limits, receiver.assistant)
     conversation_id = form.conversation or receiver.new_id(list_of(request))
@@ -58,7 +58,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
-    known, asking = await receiver.shown(conversation_id)
+    known, asking = await receiver.conversations.shown(conversation_id)
     return Pictures(
         conversation=conversation_id,
         pictures=[viewer.picture(conversation_id, picture) for picture in added],
@@ -75,7 +75,7 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     summary="Get a picture as the model sees it",
 )
 async def picture(conversation_id: str, number: Number, receiver: WithReceiver, of: Of = "") -> Response:
-    image_id, size = await receiver.picture(conversation_id, number)
+    image_id, size = await receiver.conversations.picture(conversation_id, number)
     headers = {"Cache-Control": cache_control(image_id, of), "Content-Length": str(size)}
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
@@ -126,7 +126,7 @@ async def original(
     conversation_id: ConversationId, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Of = ""
 ) -> Response:
     """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees."""
-    image_id, size = await receiver.picture(conversation_id, number)
+    image_id, size = await receiver.conversations.picture(conversation_id, number)
     web_message = await receiver.store.original(image_id)
     ending = (
         "png"

@@ -57,7 +57,7 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
     person = person_of(request.scope)
     conversation_id, questions = form.conversation or receiver.new_id(list_of(request), key), [form.query]
     if form.conversation and (key is None or receiver.find(key) is None):
-        questions = [*questions_of(await receiver.conversation(conversation_id)), form.query]
+        questions = [*questions_of(await receiver.conversations.outline(conversation_id)), form.query]
     digest = await form_digest(form) if key else None
     region, pages = form.region.corners if form.region else (), () if form.files else form.pages
     web_message = WebMessage(

@@ -99,7 +99,7 @@ class Stream:
         notes = self.viewer.notes(self.broadcast.notes, removed)
         if self.receiver is None:
             return self.viewer.analysis(None, answer, notes).model_dump()
-        known, number, versions = await self.receiver.written(self.broadcast, answer)
+        known, number, versions = await self.receiver.conversations.written(self.broadcast, answer)
         view = self.viewer.turn(known, number or 1, versions).model_dump()
         what = {"conversation": known.id, "number": number, "pictures": view["pictures"], "removed": removed}
         nowhere = {} if number else {"table": None, "file": None}

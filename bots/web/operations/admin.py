@@ -9,7 +9,7 @@ from bots.conversing.permissions import Decision, Permissions
 from bots.web.language import translator_of
 from bots.web.operations.status import Operation
 from bots.web.page.pages import fields_of
-from bots.web.receiver import WEB
+from bots.web.platform import WEB
 from core.answer import Figures
 from core.errors import BadQuestion, NotAllowed
 from core.person import Standing

@@ -34,7 +34,7 @@ async def picture(request: Request, link: str, number: Annotated[int, Path(ge=1,
     known = await _behind(request, link)
     if number not in {picture.number for turn in known.turns for picture in turn.pictures}:  # another one may wait
         raise NotFound("There is nothing at this address.")
-    image_id, size = await receiver.picture(known.id, number)
+    image_id, size = await receiver.conversations.picture(known.id, number)
     headers = {"Content-Length": str(size)}  # not kept by browsers: the link may be revoked
     return StreamingResponse(receiver.store.picture_data(image_id), media_type="image/png", headers=headers)
 
@@ -44,4 +44,4 @@ async def _behind(request: Request, link: str) -> Conversation:
     found = await receiver.store.shared(link) if LINK.fullmatch(link) else None
     if found is None:
         raise NotFound("There is nothing at this address.")
-    return await receiver.conversation(found)
+    return await receiver.conversations.outline(found)
