@@ -44,8 +44,8 @@ class Form:
 
     It takes up the pictures that wait in the conversation, unless its own stand `alone`.
 
-    With a `region` it is about that part of its one picture. `pages` are those of a document that it is about, whose
-    digest `document` may tell.
+    With a `region` it is about that part of its one picture. `pages`, in their order, are those of a document that it
+    is about, whose digest `document` may tell.
     """
 
     query: str
@@ -127,7 +127,7 @@ def _checked(posted: FormData, config: WebConfig) -> Form:
         alone=_truth(posted, "alone"),
         region=_region(_text(posted, "region")),
         settings=_settings(_text(posted, "settings")),
-        pages=pages,
+        pages=tuple(sorted(set(pages))),
         document=_text(posted, "document"),
     )
 
@@ -229,7 +229,7 @@ async def _json(request: Request, config: WebConfig, images: ImagesConfig) -> As
                 alone=body.alone,
                 region=numbered(body.region) if "region" in body.model_fields_set else None,
                 settings=body.settings.settings() if body.settings else None,
-                pages=tuple(dict.fromkeys(body.pages)),
+                pages=tuple(sorted(set(body.pages))),
                 document=body.document,
             )
 

@@ -83,7 +83,7 @@ async def test_pages_that_wait_already_are_asked_about_without_reading_the_file_
     here, ticked = added["conversation"], chosen(await choose(web, added["conversation"], 5, 6, 8))
     read = note_reading(web, monkeypatch)
     numbers = ",".join(map(str, ticked.values()))
-    fields = {"pages": "5,6", "pictures": numbers, "document": added["document"]["id"], "alone": "true"}
+    fields = {"pages": "6,5", "pictures": numbers, "document": added["document"]["id"], "alone": "true"}
     answer = await ask(web, "What differs from page 9?", here, fields=fields)
     assert answer["notes"] == ["Pages looked at: 5-6 of 9. For others, ask about “page 7”, for example."]
     await ask(web, "What is on page 9?", here, fields={"pages": "9", "document": "of another time"})
