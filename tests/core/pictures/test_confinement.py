@@ -92,8 +92,8 @@ print(json.dumps([kept, errors]))
 
 def test_commands_cannot_be_looked_into_by_others_of_the_same_user() -> None:
     """prctl(2) says whether it is so; who may look is the kernel's business, and root may always."""
-    script = "import sys; from bots.cli.runner import finish; import ctypes, asyncio\n"
-    script += "async def work(): print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\nfinish(work)"
+    script = "import sys; from bots.cli.runner import run_command; import ctypes, asyncio\n"
+    script += "async def work(): print(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))\nrun_command(work)"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "0"
 
