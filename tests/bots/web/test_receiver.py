@@ -193,6 +193,8 @@ async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questio
         conversation = await web.begin()
         engine.gate = asyncio.Event()
         asking = [asyncio.create_task(web.ask(f"{n}?", conversation=conversation, key=f"{KEY}{n}")) for n in range(2)]
+        while len(await web.store.unfinished("web")) < 2:  # one that comes later would be a new question
+            await asyncio.sleep(0.01)
         await until(lambda: engine.running)
         assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
         await asyncio.gather(*asking)
