@@ -80,9 +80,8 @@ class _Response:
         answered = await self.services.assistant.history.answered(request.key)  # so only its delivery was interrupted
         if not answered:
             pictures = await self.attachments.open()
-        asks = bool(
-            request.text and (answered or not is_small_talk(request.text))
-        )  # "haha" below a picture is no question
+        # "haha" below a picture is no question.
+        asks = bool(request.text and (answered or not is_small_talk(request.text)))
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
         if request.hooks.is_stopped() and not request.chooses:

@@ -109,7 +109,7 @@ class Broadcast:
         self._wake()
 
     def give_up(self) -> None:
-        """Its conversation is deleted."""
+        """End the answer because its conversation was deleted."""
         if self.over:
             return
         if self.begun:

@@ -88,7 +88,7 @@ class Receiver:
         return await self._dispatcher.stop_anywhere(conversation_id)
 
     def hang_up(self, broadcast: Broadcast) -> None:
-        """Its reader is gone: what only they would have read is not written on."""
+        """Stop writing an answer whose only reader has gone. A question that is on disk is answered all the same."""
         if broadcast.images is None:
             return
         broadcast.abandoned = True
@@ -159,7 +159,7 @@ class Receiver:
     async def _submitted(
         self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]
     ) -> Broadcast:
-        """Several times at once it is one question, and all wait until that is on disk."""
+        """Store a question once, also if it comes several times at the same moment. Every caller waits for that."""
         if (task := self._submitting.get(web_message.idempotency_key)) is None:
             task = self._submitting[web_message.idempotency_key] = asyncio.create_task(
                 self._submit(conversation_id, web_message, images, documents)

@@ -127,18 +127,14 @@ async def original(
 ) -> Response:
     """Return the file if it was kept, which it is where the model sees much less; else the PNG that the model sees."""
     image_id, size = await receiver.conversations.picture(conversation_id, number)
-    web_message = await receiver.store.original(image_id)
-    ending = (
-        "png"
-        if web_message is None
-        else next((end for mark, end in KINDS.items() if web_message.startswith(mark)), "bin")
-    )
+    data = await receiver.store.original(image_id)
+    ending = "png" if data is None else next((end for mark, end in KINDS.items() if data.startswith(mark)), "bin")
     headers = {
         "Cache-Control": cache_control(image_id, of, "max-age=3600"),
         "Content-Disposition": f'attachment; filename="picture-{number}.{ending}"',
     }
     kind = TYPES.get(ending, UNKNOWN)
-    if web_message is not None:
-        return Response(web_message, media_type=kind, headers=headers)
+    if data is not None:
+        return Response(data, media_type=kind, headers=headers)
     headers["Content-Length"] = str(size)
     return StreamingResponse(receiver.store.picture_data(image_id), media_type=kind, headers=headers)
