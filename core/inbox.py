@@ -321,7 +321,8 @@ class Inbox:
             posted: dict[int, tuple[str, ...]] | None = None
             with suppress(Exception):  # answers sent meanwhile are edited, not sent again
                 posted = {message.id: message.posted_ids for message in await self.mailbox.unfinished(self._adapter)}
-            batch = lane.worked_on  # with what was revised up to now
+            # With what was revised up to now. An attempt that failed may have posted what it could not store.
+            batch = [replace(message, resumed=True) for message in lane.worked_on]
             if posted is not None:
                 batch = [replace(message, posted_ids=posted[message.id]) for message in batch if message.id in posted]
                 if not batch:

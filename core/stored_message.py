@@ -12,8 +12,8 @@ class StoredMessage:
 
     `posted_ids` are the platform's ids of the messages that already carry its answer, in order. After a restart these
     are edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
-    earlier run received, `withdrawn` for those that no one wants answered any more. A message that is on no disk,
-    because its sender waits for it, has the `id` 0.
+    earlier run received, or an earlier attempt began: what it posted may not be stored. `withdrawn` is true for those
+    that no one wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
     """
 
     id: int

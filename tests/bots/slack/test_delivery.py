@@ -201,6 +201,19 @@ async def test_a_memory_that_fails_once_loses_no_picture_and_leaves_no_second_me
     await store.close()
 
 
+async def test_what_could_neither_be_stored_nor_taken_back_is_found_at_the_next_attempt(
+    scene: Scene, tmp_path: Path
+) -> None:
+    scene.store = store = await Hiccup.open(StoreConfig(url=f"sqlite+aiosqlite:///{tmp_path}/hiccup.db"))
+    store.fails = "record_posted"
+    scene.slack.fault = once("chat.delete", "before")
+    async with scene.bot(streaming="edit"):
+        answers = await scene.finished(scene.ask())
+        assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
+    assert scene.slack.faults["before"] == 1
+    await store.close()
+
+
 # Deletions
 
 

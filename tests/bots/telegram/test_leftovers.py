@@ -3,10 +3,12 @@
 import asyncio
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bots.telegram import leftovers
+from core.errors import StoreDown
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.person import Person
@@ -60,6 +62,27 @@ async def test_what_a_killed_run_posted_and_did_not_write_down_is_found_at_the_n
     await store.close()
     async with service(telegram, tmp_path, engine):
         await until(lambda: [m["text"] for m in ann.chat.by_bot()] == ["Answer to 'One' about [1] after 0 turns."])
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("said", ["/help", "One"])
+async def test_what_could_neither_be_stored_nor_taken_back_is_found_at_the_next_attempt(
+    reached: BotApi, ann: Chatting, monkeypatch: pytest.MonkeyPatch, said: str
+) -> None:
+    """A command's answer is posted whole, that of a question begins with a placeholder."""
+    record, failures = Store.record_posted, [StoreDown("The disk is full.")]
+
+    async def fails(self: Store, *values: Any) -> None:
+        if failures:
+            raise failures.pop()
+        await record(self, *values)
+
+    monkeypatch.setattr(Store, "record_posted", fails)
+    reached.trouble = once("deleteMessage", "drop before")
+    ann.person.shows(photo(), said)
+    await until(lambda: reached.calls["deleteMessage"] >= 2)
+    await until(lambda: [is_finished(message) for message in ann.chat.by_bot()] == [True])
+    assert not failures
 
 
 @pytest.mark.usefixtures("unswept")
