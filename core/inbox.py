@@ -290,19 +290,22 @@ class Inbox:
         failures = 0
         for attempt in count():
             pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
+            lane.revised = False
             try:
                 digests |= {message.digest for message in batch if message.digest is not None}
                 lane.attempt = asyncio.ensure_future(self._handler(batch))
                 await lane.attempt
-                await self.mailbox.finish(ids, digests if self._leases.shared else None)
-                return
+                if not lane.revised:
+                    await self.mailbox.finish(ids, digests if self._leases.shared else None)
+                    return
+                pause = 0  # it went on to its end, though it was cancelled: so may whatever it calls
             except TakenBack:
                 return
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if not lane.revised or (task and task.cancelling()):
                     raise
-                lane.revised, pause = False, 0
+                pause = 0
             except LeaseLost:
                 raise
             except Interrupted as error:  # retried without end: no answer was sent, and nothing is lost
@@ -341,6 +344,7 @@ class Inbox:
             waited += gathering.seconds
             if gathering.settled is not None:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(gathering.settled.wait(), ALBUM_SETTLE_SECONDS)
+                    async with asyncio.timeout(ALBUM_SETTLE_SECONDS):
+                        await gathering.settled.wait()
             await self._refresh(conversation_id, lane)
         return list(takewhile(lambda message: message.group == group, lane.messages))

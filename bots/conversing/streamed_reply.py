@@ -186,4 +186,5 @@ async def _nap(seconds: float, wake: asyncio.Event | None) -> None:
         await asyncio.sleep(seconds)
         return
     with suppress(TimeoutError):
-        await asyncio.wait_for(wake.wait(), seconds)
+        async with asyncio.timeout(seconds):
+            await wake.wait()

@@ -55,7 +55,8 @@ class EventsEndpoint:
         if not self._is_signed(request, text):
             return _refused(401, "not signed by Slack")
         with suppress(TimeoutError):  # while the service starts
-            await asyncio.wait_for(self._opened.wait(), RECEIVER_WAIT_SECONDS)
+            async with asyncio.timeout(RECEIVER_WAIT_SECONDS):
+                await self._opened.wait()
         if self._receive is None:
             later = {"Retry-After": str(AGAIN_SECONDS)}
             return PlainTextResponse("not ready", status_code=503, headers=later)

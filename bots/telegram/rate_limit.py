@@ -172,7 +172,8 @@ class RateLimit:
                         raise RetryLater(self._pause_s)
                     wait = min(wait or PLACEHOLDER_SECONDS, PLACEHOLDER_SECONDS)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(chat.changed.wait(), self._pause_s if first else wait)
+                    async with asyncio.timeout(self._pause_s if first else wait):
+                        await chat.changed.wait()
         finally:
             chat.queue.remove(ticket)
             heapq.heapify(chat.queue)

@@ -1,6 +1,7 @@
 import asyncio
 import json
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 
 import pytest
 
@@ -325,6 +326,23 @@ async def test_a_message_is_revised_twice_at_any_moment_of_its_second_beginning(
         desk.gate.set()
         await until_idle(inbox, "c")
         assert desk.done == [["best"]], ticks
+
+
+async def test_work_that_goes_on_to_its_end_though_it_is_to_start_again_does_start_again() -> None:
+    mailbox, begun, done = MemoryMailbox(), asyncio.Event(), list[str]()
+
+    async def work(messages: Sequence[StoredMessage]) -> None:
+        begun.set()
+        with suppress(asyncio.CancelledError):  # as a library may
+            await asyncio.sleep(60 if messages[0].payload == "k1" else 0)
+        done.append(messages[0].payload)
+
+    inbox = Inbox(mailbox, "telegram", work)
+    await inbox.receive("k1", "c", "k1")
+    await begun.wait()
+    assert await inbox.revise(mailbox.messages[0], "better")
+    await until_idle(inbox, "c")
+    assert done == ["k1", "better"]
 
 
 async def test_a_message_whose_work_is_done_is_not_revised_while_that_is_stored() -> None:

@@ -8,7 +8,8 @@ import pytest
 from bots.conversing.answer_action import AnswerAction
 from bots.conversing.delivery import MOST_GROWING_WRITES, PATIENCE_SECONDS
 from bots.conversing.delivery_errors import Gone, Refused, RetryLater, WriteFailed
-from bots.conversing.events import File
+from bots.conversing.events import File, Tell
+from bots.conversing.streamed_reply import StreamedReply
 from core.answer import Answer, Ending
 from core.errors import BadImage, StoreDown
 from core.events import BeganAgain, Event, Looking, Piece, Waiting
@@ -368,3 +369,30 @@ def test_a_growing_answer_is_written_a_bounded_number_of_times() -> None:
     writes, shown = run(scene())
     assert MOST_GROWING_WRITES <= writes <= MOST_GROWING_WRITES + 1
     assert shown == "x" * 3000
+
+
+@pytest.mark.parametrize("ticks", range(12))
+async def test_an_answer_that_is_cancelled_as_it_becomes_whole_is_not_shown(ticks: int) -> None:
+    board, whole, shown = Board(interval=60.0), asyncio.Event(), asyncio.Event()
+
+    async def edit(sent: str, part: str, answer: Answer | None, last: bool) -> None:
+        if answer is not None:
+            shown.set()
+            await asyncio.Event().wait()
+
+    async def ask(tell: Tell) -> Answer:
+        await whole.wait()
+        return Answer("Old words", Ending.DONE)
+
+    board.edit = edit  # type: ignore[method-assign]
+    writing = asyncio.create_task(StreamedReply(board, Translator("en"), (), Record()).write(ask))
+    for _ in range(50):  # until it waits for the answer
+        await asyncio.sleep(0)
+    whole.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    before = shown.is_set()
+    writing.cancel()
+    await asyncio.wait({writing}, timeout=5)
+    assert writing.cancelled()
+    assert shown.is_set() == before

@@ -90,3 +90,22 @@ async def test_all_chats_together_keep_to_the_limit() -> None:
 
     await asyncio.gather(*(write(chat_id) for chat_id in range(1, 21)))
     assert asyncio.get_running_loop().time() - began >= 0.9
+
+
+@pytest.mark.parametrize("ticks", range(6))
+async def test_a_write_that_is_cancelled_as_another_one_leaves_the_queue_is_not_made(ticks: int) -> None:
+    rate_limit = RateLimit(pause_s=60.0)
+
+    async def write() -> None:
+        async with rate_limit.slot(1, Rank.FINAL, object()):
+            pass
+
+    first, second = asyncio.create_task(write()), asyncio.create_task(write())
+    for _ in range(20):  # until both wait
+        await asyncio.sleep(0)
+    second.cancel()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    first.cancel()
+    await asyncio.wait({first}, timeout=5)
+    assert first.cancelled()
