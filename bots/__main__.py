@@ -14,7 +14,7 @@ import typer
 from bots.cli.database_commands import database_cli
 from bots.cli.model_commands import model_cli, selftest_cli
 from bots.cli.person_commands import person_cli
-from bots.cli.runner import ConfigOption, exit_on_error, fail, leave, load_settings, run_command
+from bots.cli.runner import ConfigOption, exit_on_error, fail, leave, load_settings, print_no_warnings, run_command
 from core.errors import OperatorError
 from core.version import VERSION
 
@@ -90,6 +90,8 @@ def ask(
     from bots.cli.ask_service import answer_by_service
     from bots.cli.ask_settings import settings_of_options
     from core.pictures.images import ImagesConfig
+
+    print_no_warnings()
 
     async def work() -> None:
         console, output = Console(stderr=True, markup=False), AnswerOutput(as_json, save_boxes, save_tables)

@@ -43,7 +43,7 @@ async def converse(answerer: Answerer, output: AnswerOutput, console: Console, q
                 sentence = translator_for(query).explain(error)
                 if not chat:
                     raise BotError(sentence) from error
-                console.print(sentence)
+                console.print(sentence, soft_wrap=True)
         if not chat:
             return
         try:
@@ -58,8 +58,8 @@ async def _answer(answerer: Answerer, output: AnswerOutput, console: Console, qu
         answer = await answerer.ask(query, stream.tell)
         stream.finish(answer)
     for note in [*answerer.notes, *await output.write(query, answer, answerer.images, translator)]:
-        console.print(note, style="dim")
-    console.print(answerer.timing(answer), style="dim")
+        console.print(note, style="dim", soft_wrap=True)
+    console.print(answerer.timing(answer), style="dim", soft_wrap=True)
 
 
 def _typed(console: Console) -> str:

@@ -90,7 +90,7 @@ async def answer_locally(
     limits = settings.images.sharpened(wanted.pixel_factor)
     documents, translator = await open_all(files, query, limits), translator_for(query)
     for note in filter(None, (document.note(translator, kept=chat) for document in documents)):
-        console.print(note, style="dim")
+        console.print(note, style="dim", soft_wrap=True)
     with tempfile.TemporaryDirectory() as folder:
         storage = settings.storage.model_copy(update={"url": f"sqlite+aiosqlite:///{folder}/chat.sqlite"})
         opening = open_services(replace(settings, storage=storage))

@@ -58,6 +58,12 @@ def exit_on_error() -> Iterator[None]:
         leave(130)
 
 
+def print_no_warnings() -> None:
+    """Leave out the log's warnings where no log is set up: Python prints them, and a person is told sentences."""
+    if logging.lastResort:
+        logging.lastResort.setLevel(logging.ERROR)
+
+
 def leave(status: int) -> NoReturn:
     """Exit, without Python's clean-up while a model is being loaded.
 

@@ -43,6 +43,22 @@ def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> 
     assert result.stdout == ""
 
 
+def test_where_opening_a_file_crashes_only_the_sentence_is_printed(tmp_path: Path) -> None:
+    script = """
+import runpy, sys
+from core.pictures import workers
+run = workers.run
+workers.run = lambda job, data, *_, **__: run("tests.core.jobs:crash", data, {})
+sys.argv = ["bots", *sys.argv[1:]]
+runpy.run_module("bots", run_name="__main__", alter_sys=True)
+"""
+    words = [sys.executable, "-c", script, "ask", str(SAMPLES / "invoice.png"), "What is the total?"]
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert result.returncode == 2
+    assert result.stderr == "This file is damaged in a way I cannot open. A screenshot of it would work.\n"
+    assert result.stdout == ""
+
+
 def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
@@ -101,7 +117,7 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
     refusals = [BadQuestion("In fewer words, please.")]
     engine = ScriptedEngine(script=lambda conversation: refusals.pop() if refusals else describe(conversation))
     monkeypatch.setattr(sys, "stdin", io.StringIO("Shorter\nAnd now?\n"))
-    screen = Console(file=io.StringIO(), width=200)
+    screen = Console(file=io.StringIO(), width=20)
     answerer = LocalAnswerer(Assistant(engine, MemoryHistory()), [Document((image(),))])
     await converse(answerer, AnswerOutput(), screen, "Long", chat=True)
     assert isinstance(screen.file, io.StringIO)
@@ -135,6 +151,15 @@ async def test_in_a_chat_each_question_may_name_pages(
         assert "Pages looked at: 7 of 9. For others, ask about “page 8”, for example." in screen.getvalue()
     if "Page 12?" in typed:
         assert "This document has 9 pages; please ask about one of them." in screen.getvalue()
+
+
+async def test_a_note_is_one_line_however_narrow_the_terminal_is(capsys: pytest.CaptureFixture[str]) -> None:
+    paper = await open_document(pdf(["page 1", "page 2"]), "What is it?")
+    written = io.StringIO()
+    answerer = LocalAnswerer(Assistant(ScriptedEngine(), MemoryHistory()), [paper], "What is it?")
+    await converse(answerer, AnswerOutput(), Console(file=written, width=20), "Read page 9", chat=False)
+    assert written.getvalue().splitlines()[0] == "This document has 2 pages; please ask about one of them."
+    assert "Read page 9" in capsys.readouterr().out
 
 
 async def test_an_answer_that_begins_again_is_written_once_more(capsys: pytest.CaptureFixture[str]) -> None:
