@@ -1,6 +1,7 @@
 """The long forms of the tests here: `python -m tests.chaos storm` and others. Exit status 1 when something is wrong."""
 
 import asyncio
+import sys
 import tempfile
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from tests.chaos.bad_weather import BadWeather
 from tests.chaos.cost import compare
 from tests.chaos.hostile import PLATFORMS, send_hostile_files
 from tests.chaos.mutation import PLANS, SEEDS, table, try_out
+from tests.chaos.nursery import NurseryEnded
 from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
 from tests.chaos.replica_storm import ReplicaStorm
@@ -169,4 +171,7 @@ def cost(
 
 
 if __name__ == "__main__":
-    cli()
+    try:
+        cli()
+    except NurseryEnded as error:
+        sys.exit(str(error))

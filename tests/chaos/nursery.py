@@ -46,9 +46,16 @@ class Life:
         return await asyncio.shield(self.ended)
 
 
+class NurseryEnded(Exception):
+    """The nursery's process ended, although nobody had asked it to."""
+
+
 class Nursery:
     """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr,
-    `spilled` those in which one of the `secrets` stands."""
+    `spilled` those in which one of the `secrets` stands.
+
+    If its process is killed, the block is cancelled, whatever it waits for, and raises `NurseryEnded`.
+    """
 
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self.words: deque[str] = deque(maxlen=200)
@@ -58,7 +65,8 @@ class Nursery:
 
     async def __aenter__(self) -> "Nursery":
         self._lives: dict[int, Life] = {}
-        self._born: asyncio.Future[Life]
+        self._born: asyncio.Future[Life] | None = None  # who is being born
+        self._owner, self._closing, self._lost = asyncio.current_task(), False, False
         pipe = asyncio.subprocess.PIPE  # for stderr too: a file could not grow on a full disk
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.chaos.nursery", stdin=pipe, stdout=pipe, stderr=pipe,
@@ -73,17 +81,31 @@ class Nursery:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._process.stdin
+        assert self._process.stdin and self._owner
+        self._closing = True
         self._process.stdin.close()
         await self._process.wait()
         await asyncio.gather(self._listening, self._hearing)
+        if self._lost:
+            self._owner.uncancel()
+            raise self._end()
 
-    async def bear(self, *words: str, fate: dict[str, Any] | None = None, out: Path | None = None) -> Life:
-        """`python -m bots` with these words; `out` is where it writes to instead of our `words`."""
+    async def bear(
+        self,
+        *words: str,
+        fate: dict[str, Any] | None = None,
+        out: Path | None = None,
+        errors: Path | None = None,
+    ) -> Life:
+        """`python -m bots` with these words; `out` is where it writes to instead of our `words`, or `errors` for
+        stderr. Raises `NurseryEnded`."""
         assert self._process.stdin
         async with self._line:
+            if self._listening.done():
+                raise self._end()
             self._born = asyncio.get_running_loop().create_future()
-            self._process.stdin.write(json.dumps([words, fate or {}, out and str(out)]).encode() + b"\n")
+            files = [path and str(path) for path in (out, errors or out)]
+            self._process.stdin.write(json.dumps([words, fate or {}, *files]).encode() + b"\n")
             return await self._born
 
     def is_secret(self, line: str) -> bool:
@@ -102,9 +124,31 @@ class Nursery:
             pid, status = json.loads(line)
             if status is None:
                 life = self._lives[pid] = Life(pid, asyncio.get_running_loop().create_future())
+                assert self._born
                 self._born.set_result(life)
             else:
                 self._lives.pop(pid).ended.set_result(status)
+        await self._process.wait()
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Let nobody wait for what cannot come any more."""
+        for life in self._lives.values():
+            if self._process.returncode:  # otherwise it killed them itself
+                life.kill()
+            life.ended.set_result(-signal.SIGKILL)
+        if self._born and not self._born.done():
+            self._born.set_exception(self._end())
+        if not self._closing:
+            assert self._owner
+            self._lost = True
+            self._owner.cancel()
+
+    def _end(self) -> NurseryEnded:
+        last = self.words[-1].strip() if self.words else "none"
+        return NurseryEnded(
+            f"The nursery ended with {self._process.returncode}, so nothing can be tried any more; last words: {last}"
+        )
 
 
 def _main() -> None:
@@ -136,19 +180,23 @@ def _main() -> None:
         os.waitpid(pid, 0)
 
 
-def _live(words: Sequence[str], fate: dict[str, Any], out: str | None) -> None:
+def _live(words: Sequence[str], fate: dict[str, Any], out: str | None, errors: str | None) -> None:
     from tests.chaos.fate import meet
 
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
-    if out:
-        os.dup2(os.open(out, os.O_CREAT | os.O_WRONLY | os.O_APPEND), 2)
-    os.dup2(2, 1)  # ours is for pids
+    if errors:
+        os.dup2(_opened(errors), 2)
+    os.dup2(_opened(out) if out else 2, 1)  # ours is for pids
     meet(**fate)
     sys.argv = ["bots", *words]
     runpy.run_module("bots", run_name="__main__", alter_sys=True)
     sys.exit()
+
+
+def _opened(path: str) -> int:
+    return os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
 
 
 def _say(what: object) -> None:
