@@ -97,10 +97,13 @@ def mutants(
 def hostile(
     files: Annotated[int, typer.Option(help="On each platform.")] = 500,
     platforms: Annotated[str, typer.Option(help="Which platforms they are sent to.")] = ",".join(PLATFORMS),
+    memory: Annotated[
+        float | None, typer.Option(help="Gigabytes of the service, so that its cache is full soon.", show_default=False)
+    ] = None,
 ) -> None:
     """Send damaged and hostile files through every platform of the real service."""
     with tempfile.TemporaryDirectory() as folder:
-        findings = asyncio.run(send_hostile_files(Path(folder), files, platforms.split(",")))
+        findings = asyncio.run(send_hostile_files(Path(folder), files, platforms.split(","), limit_gb=memory))
     print(findings)
     for line in findings.bad:
         print(line)

@@ -2,8 +2,8 @@
 
 Answered is: an answer about the picture, or one sentence that says what is wrong with the file, in the language of the
 question and with the status that says so to programs; not the sentence for our own mistakes, and nothing that crashes,
-or eats more memory than `MORE` of the service and `WORKER_BYTES` of a process that opens files. The next ordinary
-picture is answered as before.
+or eats more memory than `WORKER_BYTES` of a process that opens files. The service may grow by what its cache keeps for
+the next question, up to the limit of its settings, and by `MORE`. The next ordinary picture is answered as before.
 """
 
 import asyncio
@@ -21,13 +21,15 @@ from statistics import median
 import httpx
 import psutil
 
+from core.engine.config import EngineConfig
+from core.engine.engine import budget
 from tests.chaos.people import SAMPLES, own, samples
 from tests.chaos.site import Site
 from tests.chaos.talkers import PATIENCE_S, talker
 from tests.core.hostile import hostile_files
 
 PLATFORMS = ("telegram", "slack", "web", "api", "terminal")
-MORE = 300 << 20  # bytes that the service may grow by; files are decoded in processes of their own
+MORE = 300 << 20  # bytes that the service may grow by besides its cache; files are decoded in processes of their own
 AT_ONCE = 6  # files at a platform
 WORKER_BYTES = 1 << 30  # that a process may have had at its largest
 QUESTIONS = ("What is it?", "这是什么？")  # by turns
@@ -40,14 +42,18 @@ SHORT = "[core.assistant]\nmax_new_tokens = 4\n[core.images]\nimage_tokens = 64\
 
 @dataclass
 class Findings:
-    """By platform: `sent` files, and what came of them. `grown` is in bytes."""
+    """By platform: `sent` files, and what came of them. All memory is in bytes, of the service if nothing else is said.
+    It may take `limit`, of which its cache may have what is left by the model and by answers being written."""
 
     sent: Counter[str] = field(default_factory=Counter)
     answered: Counter[str] = field(default_factory=Counter)  # about the picture, or with a sentence about the file
     sentences: Counter[str] = field(default_factory=Counter)
     bad: list[str] = field(default_factory=list)
+    limit: int = 0
+    most: int = 0  # that it had at its largest
     grown: int = 0
-    worker: int = 0  # bytes of the largest process that opened files
+    cached: int = 0  # that its cache grew by, as it says itself
+    worker: int = 0  # of the largest process that opened files
     before_s: float = 0.0  # for an ordinary picture
     after_s: float = 0.0
     seconds: float = 0.0
@@ -56,22 +62,28 @@ class Findings:
     def good(self) -> bool:
         """How long a picture takes is for a quiet machine to say, which `make hostile` needs."""
         quick = self.after_s <= SLOWER * self.before_s + SLACK_S
-        return not self.bad and self.grown <= MORE and self.worker <= WORKER_BYTES and quick
+        small = self.grown - self.cached <= MORE and self.most <= self.limit and self.worker <= WORKER_BYTES
+        return not self.bad and small and quick
 
     def __str__(self) -> str:
         lines = ["| platform | hostile files | answered |", "|---|---|---|"]
         lines += [
             f"| {platform} | {count} | {self.answered[platform]} |" for platform, count in sorted(self.sent.items())
         ]
-        grown = f"- The service grew by {self.grown / 2**20:.0f} MiB, of {MORE >> 20} allowed, and never ended."
-        worker = f"- The largest process that opened files had {self.worker / 2**20:.0f} MiB."
+        limit, most, grown, cached, worker = (
+            f"{size / 2**20:,.0f} MiB" for size in (self.limit, self.most, self.grown, self.cached, self.worker)
+        )
+        memory = f"- The service had {most} at most, of {limit} allowed, and never ended."
+        more = f"- It grew by {grown}, its cache by {cached}; {MORE >> 20} MiB more than the cache are allowed."
+        opened = f"- The largest process that opened files had {worker}."
         ordinary = f"- An ordinary picture took {self.before_s:.1f} s before and {self.after_s:.1f} s after."
         return "\n".join(
             [
                 *lines,
                 "",
-                grown,
-                worker,
+                memory,
+                more,
+                opened,
                 ordinary,
                 f"- {self.seconds / 60:.1f} minutes; {len(self.sentences)} sentences.",
             ]
@@ -79,23 +91,28 @@ class Findings:
 
 
 async def send_hostile_files(
-    folder: Path, count: int, platforms: Sequence[str] = PLATFORMS, tables: str = ""
+    folder: Path, count: int, platforms: Sequence[str] = PLATFORMS, tables: str = "", limit_gb: float | None = None
 ) -> Findings:
-    """`count` files at each platform, all platforms at the same time; `tables` are settings other than the default."""
-    findings, files, began = Findings(), hostile_files(count), time.monotonic()
-    async with Site(folder, platforms, random.Random(1), tables=tables) as site:
+    """`count` files at each platform, all platforms at the same time. `tables` are settings other than the default, and
+    `limit_gb` is the service's memory."""
+    engine = f"memory_limit_gb = {limit_gb}" if limit_gb else ""
+    limit = budget(EngineConfig(memory_limit_gb=limit_gb)).bytes
+    findings, files, began = Findings(limit=limit), hostile_files(count), time.monotonic()
+    async with Site(folder, platforms, random.Random(1), engine, tables) as site:
         await site.start()
         await site.until_ready()
         service = psutil.Process(site.life.pid)
         await _ordinary(site, findings, 0)  # then the pictures are known, before and after
         findings.before_s = await _ordinary(site, findings, 1)
-        before = service.memory_info().rss
+        before, cached = service.memory_info().rss, await _cached(site)
         watching = asyncio.create_task(_watch_workers(service, findings))
         await asyncio.gather(*[_at_door(platform, site, files, findings) for platform in platforms])
         watching.cancel()
         site.check_alive()
         findings.after_s = await _ordinary(site, findings, 2)
         findings.grown = service.memory_info().rss - before
+        findings.cached = await _cached(site) - cached
+        findings.most = _peak(service.pid)
     findings.seconds = time.monotonic() - began
     return findings
 
@@ -146,6 +163,11 @@ async def _ordinary(site: Site, findings: Findings, number: int) -> float:
         if not said.strip() or own(said):
             findings.bad.append(f"an ordinary picture: {said!r}")
     return median(took)
+
+
+async def _cached(site: Site) -> int:
+    """Bytes that the engine keeps for the next question."""
+    return int((await site.metrics())["picture_answers_engine_cache_bytes"])
 
 
 async def _watch_workers(service: psutil.Process, findings: Findings) -> None:

@@ -136,6 +136,13 @@ class Site:
                         return
                 await asyncio.sleep(0.03)
 
+    async def metrics(self) -> dict[str, float]:
+        """What /metrics says: a name with its labels -> a number."""
+        async with httpx.AsyncClient(base_url=self.url, timeout=60, trust_env=False) as client:
+            lines = (await client.get("/metrics")).text.splitlines()
+        found = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(number) for name, _, number in found}
+
     async def owes_nothing(self) -> bool:
         """Whether every event was acknowledged, and whatever was written down is finished."""
         if any(self.platforms.unheard.values()):

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-import httpx
 import psutil
 
 from tests.chaos.people import talks
@@ -29,6 +28,7 @@ THINKING_S = 20.0  # seconds between an answer and the next question, at most; p
 LAST_ANSWERS_S = 300.0  # for what was asked before the end
 LAG_S = 0.05  # what the event loop may be late, at the 99th percentile
 MORE = 1.1  # times the memory of the first third that the last third may have
+_LAG = re.compile(r'picture_answers_event_loop_lag_seconds_bucket\{le="([^"]+)"\}')
 ENGINE = "memory_limit_gb = 1.06"  # gigabytes: so that the caches are full soon, and what grows on is a leak
 
 
@@ -130,10 +130,8 @@ async def _converse(
 
 async def _lags(site: Site) -> dict[float, float]:
     """Upper bound in seconds -> looks at the event loop with at most that lag, since the start."""
-    async with httpx.AsyncClient(base_url=site.url, timeout=60, trust_env=False) as client:
-        text = (await client.get("/metrics")).text
-    found = re.findall(r'picture_answers_event_loop_lag_seconds_bucket\{le="([^"]+)"\} (\S+)', text)
-    return {float(bound.replace("+Inf", "inf")): float(count) for bound, count in found}
+    found = ((_LAG.fullmatch(name), count) for name, count in (await site.metrics()).items())
+    return {float(lag[1]): count for lag, count in found if lag}
 
 
 def _shares(before: dict[float, float], after: dict[float, float]) -> list[tuple[float, float]]:

@@ -1,6 +1,7 @@
 """Somebody at a platform of a site who asks one thing after the other and reads each answer before the next."""
 
 import asyncio
+import re
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from uuid import uuid4
@@ -12,10 +13,11 @@ from tests.bots.telegram.conftest import is_finished
 from tests.bots.telegram.person import Person
 from tests.bots.web.conftest import events_of
 from tests.chaos.on_slack import is_growing
-from tests.chaos.people import without_introduction
+from tests.chaos.people import own, without_introduction
 from tests.chaos.site import Site
 
 LOOK_S = 0.1  # between two looks at the screen
+TIMING = re.compile(r"\d+\.\d s: ")  # the last line below an answer in the terminal
 PATIENCE_S = 300.0  # for one answer; a decoder that hangs has 40 s, and four platforms share two decoders
 
 
@@ -105,23 +107,29 @@ class OfTheApi:
 
 @dataclass
 class InTheTerminal:
-    """A process for each question."""
+    """A process for each question. Besides the answer, or the sentence of a refusal, only notes may be printed."""
 
     site: Site
     number: int
     status: int | None = None
 
     async def ask(self, text: str, file: bytes | None = None) -> str:
-        path, out = self.site.folder / f"file {self.number}.png", self.site.folder / f"said {self.number}"
+        folder = self.site.folder
+        path, out, errors = (folder / f"{name} {self.number}" for name in ("file", "answer", "notes"))
         await asyncio.to_thread(path.write_bytes, file or b"")
-        life = await self.site.nursery.bear("ask", str(path), text, "--config", str(self.site.config), out=out)
-        status = self.status = await life.wait()
-        words = without_introduction(out.read_text("utf-8"))
-        path.unlink()
-        out.unlink()
-        if status not in (0, 2) or "Traceback" in words:
-            raise RuntimeError(f"it ended with {status}: {words}")
-        return words
+        words = ("ask", str(path), text, "--config", str(self.site.config))
+        life = await self.site.nursery.bear(*words, out=out, errors=errors)
+        self.status = await life.wait()
+        answer, printed = out.read_text("utf-8"), without_introduction(errors.read_text("utf-8"))
+        for each in (path, out, errors):
+            each.unlink()
+        notes = [line for line in printed.splitlines() if not TIMING.match(line)]
+        match self.status, notes:
+            case 0, _ if all(map(own, notes)):
+                return answer
+            case 2, [sentence] if not answer:
+                return sentence
+        raise RuntimeError(f"it ended with {self.status}: {answer!r} and {printed!r}")
 
 
 def talker(platform: str, site: Site, number: int) -> Talker:

@@ -4,7 +4,7 @@ import pytest
 
 from core.i18n import Translator
 from core.pictures import refusals
-from tests.chaos.hostile import MORE, PLATFORMS, SHORT, WORKER_BYTES, send_hostile_files, what_is_wrong
+from tests.chaos.hostile import MORE, PLATFORMS, SHORT, WORKER_BYTES, Findings, send_hostile_files, what_is_wrong
 
 FILES = 4
 
@@ -14,8 +14,15 @@ async def test_hostile_files_are_answered_at_every_door_and_crash_nothing(tmp_pa
     findings = await send_hostile_files(tmp_path, FILES, tables=SHORT)
     assert findings.bad == []
     assert findings.answered == dict.fromkeys(PLATFORMS, FILES)
-    assert findings.grown < MORE
+    assert findings.grown - findings.cached < MORE
+    assert 0 < findings.cached < findings.grown + MORE
     assert 0 < findings.worker < WORKER_BYTES
+
+
+def test_only_what_the_cache_has_may_grow_and_not_beyond_the_limit() -> None:
+    assert Findings(limit=1000 << 20, most=1000 << 20, grown=900 << 20, cached=600 << 20).good
+    assert not Findings(limit=1000 << 20, most=1000 << 20, grown=900 << 20, cached=599 << 20).good
+    assert not Findings(limit=1000 << 20, most=1001 << 20).good
 
 
 def test_a_refusal_is_in_the_language_of_the_question_and_has_a_status_that_says_so() -> None:
