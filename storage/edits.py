@@ -14,20 +14,39 @@ from storage.schema import deliveries, turns
 from storage.schema import messages as stored
 
 
-async def reopen(
-    connection: AsyncConnection, key: str, payload: str, revision: Revision, words: str | None = None
+async def revise(
+    connection: AsyncConnection,
+    key: str,
+    payload: str,
+    revision: Revision,
+    words: str | None = None,
+    *,
+    reopens: bool = True,
+) -> tuple[bool, StoredMessage | None]:
+    """Give a message its new words, unless those it has are as new. Return whether it is known.
+
+    Whoever works on an unfinished one sees them, or the next start does. A finished one is reopened, and returned.
+    """
+    row = (await connection.execute(select(stored).where(stored.c.key == key).with_for_update())).first()
+    if row is None:
+        return False, None
+    known = Revision.read(row.digest)
+    if row.finished is not None:
+        is_news = reopens and known is not None and revision.replaces(known)
+        return True, await _reopen(connection, row, payload, revision, words) if is_news else None
+    if known is None or revision.replaces(known):
+        await messages.rewrite(connection, row.id, payload, str(revision))
+    return True, None
+
+
+async def _reopen(
+    connection: AsyncConnection, row: Any, payload: str, revision: Revision, words: str | None
 ) -> StoredMessage | None:
     """Make a finished message unfinished with its new words, and supersede the answer to the old ones.
 
-    Return None if the message is unknown or forgotten, if a newer revision was answered, or if `words` were: what a
-    person changed while the service was down may be known already. Of an album the message that carries the answer is
-    returned. What was posted for it stays, to be written over.
+    Return None if `words` were answered: what a person changed while the service was down may be known already. Of an
+    album the message that carries the answer is returned. What was posted for it stays, to be written over.
     """
-    where = stored.c.key == key, stored.c.finished.is_not(None)
-    row = (await connection.execute(select(stored).where(*where))).first()
-    known = Revision.read(row.digest) if row is not None else None
-    if row is None or known is None or not revision.replaces(known):
-        return None
     await connection.execute(update(stored).where(stored.c.id == row.id).values(digest=str(revision)))
     carrier = await _carrier(connection, row)
     if words is not None and await _answers(connection, carrier.key, words):
@@ -36,20 +55,6 @@ async def reopen(
     values = {"finished": None, "payload": payload, "digest": str(revision)}
     await connection.execute(update(stored).where(stored.c.id == carrier.id).values(values))
     return await messages.unfinished_message(connection, carrier.id)
-
-
-async def revise(connection: AsyncConnection, key: str, payload: str, revision: Revision) -> bool:
-    """Give an unfinished message its new words, for the replica that works on it, or for the next start.
-
-    Return False if there is none. Older words change nothing.
-    """
-    where = stored.c.key == key, stored.c.finished.is_(None)
-    row = (await connection.execute(select(stored.c.id, stored.c.digest).where(*where).with_for_update())).first()
-    if row is None:
-        return False
-    if (known := Revision.read(row.digest)) is None or revision.replaces(known):
-        await messages.rewrite(connection, row.id, payload, str(revision))
-    return True
 
 
 async def replace_shown(

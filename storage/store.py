@@ -235,7 +235,6 @@ class Store(OpenDatabase):
     rewrite = writing(messages.rewrite)
     finish = writing_dated(messages.finish)
     wish = writing(messages.wish)
-    reopen = writing(edits.reopen)
     revise = writing(edits.revise)
 
     async def supersede_answer(

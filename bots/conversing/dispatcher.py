@@ -145,28 +145,40 @@ class Dispatcher:
             await self._stop_elsewhere(elsewhere, lambda running: running.key != key)
 
     async def edit(
-        self, key: str, payload: str, revision: Revision, words: str | None = None, *, reopens: bool = True
-    ) -> bool:
-        """Answer a message again with its new words, in the place of its answer. For `words` see `storage.edits`.
+        self,
+        key: str,
+        payload: str,
+        revision: Revision,
+        receive: Callable[[], Awaitable[bool]],
+        words: str | None = None,
+        *,
+        reopens: bool = True,
+    ) -> None:
+        """Answer a message again with its new words, in the place of its answer, or `receive` one that is unknown.
 
-        Return False if there is nothing to answer again: the message is unknown, or its new words are no news, or it is
-        answered already and not `reopens`.
+        That is on disk when this returns. A message that is answered already changes only if it `reopens`. `receive`
+        returns False if the message became known meanwhile. For `words` see `storage.edits`. Raises `StoreDown`.
         """
-        while (message := self.inbox.find(key)) is not None:
-            known = Revision.read(message.digest)
-            if known is not None and not revision.replaces(known):
-                return True
-            if await self.inbox.revise(message, payload, str(revision)):
-                return True
-        # In no queue here, but unfinished: another replica works on it, or it is kept for the next start.
-        if await self._services.store.revise(key, payload, revision):
-            if message := self.inbox.find(key):  # it was only on its way into the queue
-                await self.inbox.revise(message, payload, str(revision))
-            return True
-        reopened = await self._services.store.reopen(key, payload, revision, words) if reopens else None
-        if reopened is not None:
-            self.inbox.take_up_again(reopened)
-        return reopened is not None
+        while True:
+            while (message := self._older(key, revision)) is not None:
+                if await self.inbox.revise(message, payload, str(revision)):
+                    return
+            # No queue here has older words, but the database may: another replica works on the message, it is kept for
+            # the next start, or these words could not be written down when they came first.
+            known, reopened = await self._services.store.revise(key, payload, revision, words, reopens=reopens)
+            if reopened is not None:
+                self.inbox.take_up_again(reopened)
+                return
+            if self._older(key, revision) is not None:  # it was only on its way into the queue
+                continue
+            if known or await receive():
+                return
+
+    def _older(self, key: str, revision: Revision) -> StoredMessage | None:
+        """Return a message that waits or is worked on here with older words."""
+        message = self.inbox.find(key)
+        known = Revision.read(message.digest) if message is not None else None
+        return message if known is None or revision.replaces(known) else None
 
     def mark_waiting(
         self, key: str, conversation_id: str, spot: Spot, person_id: str, chat_ids: Collection[str]

@@ -135,10 +135,12 @@ class Receiver:
         message = await self._worker.inquiries.to_store(message)
         written, revision = Asked(message=message).model_dump_json(), message.revision(change.edited.ts)
         words = command_in(plain(message.text, self._slack.bot), SLACK)[1]
-        known = await self._dispatcher.edit(key, written, revision, words)
-        if not known and await self._services.store.conversation_of(key) is None:
+
+        async def receive() -> bool:
             conversation_id = await self._worker.conversations.of(message)
-            await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(revision))
+            return await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(revision))
+
+        await self._dispatcher.edit(key, written, revision, receive, words)
 
     def _key_of(self, channel: str, ts: str) -> str:
         return f"slack:{self._slack.team}:{channel}:{ts}"

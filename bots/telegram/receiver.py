@@ -202,8 +202,8 @@ class Receiver:
             return  # the copy of a post that is answered elsewhere
         revision, group = revision_of(message), message.media_group_id
         reopens = group is None or bool(message.caption)  # the question of an answered album is its caption
-        if not await self._dispatcher.edit(key, payload, revision, reopens=reopens):
-            await self._dispatcher.inbox.receive(key, conversation_id, payload, group, str(revision))
+        receive = partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group, str(revision))
+        await self._dispatcher.edit(key, payload, revision, receive, reopens=reopens)
 
     async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:
         conversation_id = conversation_of(message)

@@ -284,8 +284,7 @@ def _nothing_replaced(save: Any) -> Any:
 
 @mutant("edits are not heeded", "bots.conversing.dispatcher:Dispatcher.edit", seen_by=["lost"])
 def _never_edited(_: Any) -> Any:
-    async def edit_nothing(*_: Any, **__: Any) -> bool:
-        return True
+    async def edit_nothing(*_: Any, **__: Any) -> None: ...
 
     return edit_nothing
 

@@ -14,6 +14,13 @@ from tests.fakes import image
 FIRST, SECOND = Revision.of(1, "second"), Revision.of(2, "third")
 
 
+async def reopen(
+    store: Store, key: str, payload: str, revision: Revision, words: str | None = None
+) -> StoredMessage | None:
+    """Return the message, if its new words make it unfinished."""
+    return (await store.revise(key, payload, revision, words))[1]
+
+
 async def answered(store: Store, key: str = "k", words: str = "One") -> StoredMessage:
     message = await store.put("chat", key, "c", "payload", None, str(Revision.of(0, words)))
     assert message is not None
@@ -29,7 +36,7 @@ async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_
 ) -> None:
     await answered(store)
     await store.save("c", Turn("Later", (), Answer("Yes.", Ending.DONE)), "later")
-    reopened = await store.reopen("k", "new", FIRST)
+    reopened = await reopen(store, "k", "new", FIRST)
     assert reopened is not None and (reopened.posted_ids, reopened.payload) == (("m1", "m2"), "new")
     assert [each.key for each in await store.unfinished("chat")] == ["k"]
     left = await store.outline("c")
@@ -43,21 +50,21 @@ async def test_a_reopened_message_keeps_what_was_posted_and_gives_its_place_and_
 @pytest.mark.parametrize("revision", [FIRST, Revision.of(1, "another of that second"), SECOND])
 async def test_only_newer_words_reopen_a_message(store: Store, revision: Revision) -> None:
     await answered(store)
-    assert await store.reopen("k", "new", Revision.of(0, "One")) is None
-    reopened = await store.reopen("k", "new", FIRST)
+    assert await reopen(store, "k", "new", Revision.of(0, "One")) is None
+    reopened = await reopen(store, "k", "new", FIRST)
     assert reopened is not None
-    assert await store.reopen("k", "newer", revision) is None  # it is not finished
     await store.finish([reopened.id])
-    assert (await store.reopen("k", "newer", revision) is None) == (revision == FIRST)
+    assert (await reopen(store, "k", "newer", revision) is None) == (revision == FIRST)
 
 
 async def test_words_that_were_answered_and_a_forgotten_or_unknown_message_are_not_reopened(store: Store) -> None:
     await answered(store)
-    assert await store.reopen("k", "new", FIRST, "One") is None
+    assert await reopen(store, "k", "new", FIRST, "One") is None
     assert [turn.text for turn in (await store.outline("c")).turns] == ["One"]
     await store.forget("c")
-    assert await store.reopen("k", "new", SECOND) is None
-    assert await store.reopen("unknown", "new", SECOND) is None
+    assert await reopen(store, "k", "new", SECOND) is None
+    assert await store.revise("k", "new", SECOND) == (True, None)
+    assert await store.revise("unknown", "new", SECOND) == (False, None)
 
 
 async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store: Store) -> None:
@@ -65,7 +72,7 @@ async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store
     assert album[0] is not None and album[1] is not None
     await store.record_posted(album[0].id, ["m1"])
     await store.finish([message.id for message in album if message is not None])
-    reopened = await store.reopen("k2", "new", FIRST)
+    reopened = await reopen(store, "k2", "new", FIRST)
     assert reopened is not None and (reopened.key, reopened.posted_ids) == ("k1", ("m1",))
 
 
@@ -112,12 +119,13 @@ async def test_words_that_came_while_the_old_ones_were_answered_keep_the_message
     message = await store.put("chat", "k", "c", "old", None, old)
     assert message is not None
     assert await store.wish("k", Wish.STOP)
-    assert await store.revise("k", "new", FIRST)
-    assert await store.revise("k", "older", Revision.of(0, "One"))
+    assert await store.revise("k", "new", FIRST) == (True, None)
+    assert await store.revise("k", "older", Revision.of(0, "One")) == (True, None)
     await store.finish([message.id], {old})
     [unfinished] = await store.unfinished("chat")
     assert (unfinished.payload, unfinished.digest) == ("new", str(FIRST))
     assert [each.wish for each in await store.open_messages("a replica")] == [None]  # it was for the old words
     await store.finish([message.id], {old, str(FIRST)})
     assert not await store.unfinished("chat")
-    assert not await store.revise("k", "newer", SECOND) and not await store.wish("k", Wish.STOP)
+    assert await store.revise("k", "newer", SECOND, reopens=False) == (True, None)
+    assert not await store.unfinished("chat") and not await store.wish("k", Wish.STOP)
