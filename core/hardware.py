@@ -10,6 +10,7 @@ import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -68,6 +69,12 @@ def cores(root: Path = ROOT) -> int:
                 case [quota, period]:  # microseconds of all cores together, per microseconds of the clock
                     found = min(found, quota // period)
     return max(1, found)
+
+
+def processor(root: Path = ROOT) -> dict[str, str]:
+    """Return what Linux says of the first processor: "model name" and "flags" on x86-64, "Features" on ARM."""
+    first = takewhile(str.strip, _lines(root / "proc/cpuinfo"))
+    return {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in first)}
 
 
 def descriptors() -> int:

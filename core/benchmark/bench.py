@@ -1,7 +1,6 @@
 """Give every target the same work on the same machine, round by round in turn."""
 
 import asyncio
-import statistics
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing, suppress
@@ -17,27 +16,26 @@ Tell = Callable[[str], None]
 
 
 async def measure(
-    targets: Mapping[str, Target], conversations: int, tokens: int, rounds: int, picture: bytes | None, tell: Tell
-) -> dict[str, Figures]:
-    """Return medians by target and figure.
+    targets: Mapping[str, Target],
+    conversations: int,
+    tokens: int,
+    rounds: int,
+    picture: bytes | None,
+    found: Mapping[str, list[Figures]],
+    tell: Tell,
+) -> None:
+    """Append each target's figures to its list in `found`, as they are measured: what was found stays when it is ended.
 
     Each target is started for its round and stopped after it, so it runs alone.
     """
-    found: dict[str, list[Figures]] = {name: [] for name in targets}
     for _ in range(rounds):
         for name, target in targets.items():
             figures: Figures = {}
+            found[name].append(figures)
             async with aclosing(_Round(target, conversations, tokens, picture).run()) as round_:
                 async for figure, value in round_:
                     figures[figure] = value
                     tell(f"{name} {figure} {value}")
-            found[name].append(figures)
-    return {name: {key: _median([one[key] for one in each]) for key in each[0]} for name, each in found.items()}
-
-
-def _median(values: list[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return statistics.median(known) if known else None
 
 
 class _Round:
@@ -51,8 +49,8 @@ class _Round:
     async def run(self) -> AsyncGenerator[tuple[str, float | None]]:
         """Yield figures as they are measured."""
         target = self._target
-        await target.start()
         try:
+            await target.start()
             first = self._new("alone")
             alone = await self._ask(first)
             yield "first_token_s", alone.first_token_s
@@ -62,13 +60,13 @@ class _Round:
             followup = await self._ask(second)
             yield "followup_first_token_s", followup.first_token_s
             yield "peak_memory_alone_bytes", target.peak()
-            yield "load_s", await target.restart()
-            resumed = await self._ask(go_on(second, followup.text))
-            yield "restart_followup_first_token_s", resumed.first_token_s
             async for figure in self._together():
                 yield figure
             yield "longest_pause_s", await self._disturb()
-            yield "peak_memory_bytes", target.peak()
+            yield ("first_start_peak_memory_bytes" if target.is_new else "peak_memory_bytes"), target.peak()
+            yield "load_s", await target.restart()
+            resumed = await self._ask(go_on(second, followup.text))
+            yield "restart_followup_first_token_s", resumed.first_token_s
         finally:
             await target.stop()
 

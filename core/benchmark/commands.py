@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import shlex
 import sys
 from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from core import hardware
 from core.engine.config import EngineConfig
 from core.errors import BotError
 from core.model.precision import Precision
@@ -19,6 +22,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 Model = Annotated[str, typer.Argument(help='A folder, a Hugging Face name that was fetched, or "demo".')]
 Memory = Annotated[float | None, typer.Option(help="Gigabytes for model and conversations.")]
 CACHE = Path("data/bench")
+PROCESSOR_NAMES = ("model name", "cpu family", "model", "CPU implementer", "CPU part")  # as /proc/cpuinfo has them
 
 
 @app.command()
@@ -27,29 +31,49 @@ def bench(
     precision: Precision = Precision.AUTO,
     conversations: Annotated[int, typer.Option(help="That decode together.")] = 8,
     tokens: Annotated[int, typer.Option(help="Of each answer.")] = 48,
-    rounds: Annotated[int, typer.Option(help="Medians of so many, in turn with the other server.")] = 1,
+    rounds: Annotated[int, typer.Option(help="Medians of so many, in turn with the other servers.")] = 1,
     picture: Annotated[Path | None, typer.Option(help="By default made-up ones of 640x480, new in each round.")] = None,
     memory: Memory = None,
     threads: int | None = None,
     cache: Path = CACHE,
-    against: Annotated[str | None, typer.Option(help="An OpenAI-compatible server, e.g. http://127.0.0.1:8080")] = None,
-    command: Annotated[str | None, typer.Option(help="Starts it, to measure its start and memory too.")] = None,
+    against: Annotated[list[str] | None, typer.Option(help="Servers that speak the OpenAI protocol, by URL.")] = None,
+    command: Annotated[list[str] | None, typer.Option(help="For each of them: starts it, to measure that too.")] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Measure time to first token, decoding alone and together, follow-ups, restart, pauses and memory, as Markdown."""
-    from core.benchmark.bench import measure
-    from core.benchmark.goals import write_table
+    """Measure time to first token, decoding alone and together, follow-ups, restart, pauses and memory, as Markdown.
+
+    With an empty cache folder, the first round shows the memory of a first start. Ctrl+C ends early and prints what was
+    measured.
+    """
+    from core.benchmark.bench import Figures, measure
+    from core.benchmark.goals import write_tables
     from core.benchmark.server import Server
     from core.benchmark.target import Ours, Target
+    from core.model.instruction_set import has_vnni
 
+    against, command = against or [], command or []
+    if command and len(command) != len(against):
+        raise typer.BadParameter("Give each --against a --command, or none.")
     config = EngineConfig(model=model, precision=precision, threads=threads, memory_limit_gb=memory, cache=cache)
     targets: dict[str, Target] = {"here": Ours(config)}
-    if against:
-        targets["other"] = Server(against, command)
+    targets |= {url: Server(url, start) for url, start in zip_longest(against, command)}
     given = picture.read_bytes() if picture else None
     tell = partial(typer.echo, err=True)  # it takes minutes, so every figure is shown at once
-    results = asyncio.run(measure(targets, conversations, tokens, rounds, given, tell))
-    typer.echo(json.dumps(results, indent=2) if as_json else "\n".join(write_table(results, conversations)))
+    found: dict[str, list[Figures]] = {name: [] for name in targets}
+    try:
+        asyncio.run(measure(targets, conversations, tokens, rounds, given, found, tell))
+    finally:
+        if as_json:
+            typer.echo(json.dumps(found, indent=2))
+        else:
+            typer.echo("\n".join(write_tables(found, conversations, has_vnni())))
+            told = hardware.processor()
+            machine = [
+                f"{hardware.cores()} cores",
+                *(f"{name} {told[name]}" for name in PROCESSOR_NAMES if name in told),
+            ]
+            typer.echo(f"Medians of at most {len(found['here'])} rounds (least to most) in turn, {', '.join(machine)}:")
+            typer.echo(f"`{shlex.join(sys.orig_argv)}`")
 
 
 @app.command()

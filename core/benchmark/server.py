@@ -6,6 +6,7 @@ import json
 import shlex
 import time
 from collections.abc import AsyncGenerator
+from contextlib import suppress
 from typing import Any
 
 import httpx
@@ -17,6 +18,8 @@ from core.conversation import Conversation
 
 class Server:
     """Another server. `command` starts it; without a command it must be running."""
+
+    is_new = False
 
     def __init__(self, url: str, command: str | None) -> None:
         self._url = url.rstrip("/").removesuffix("/v1")
@@ -48,7 +51,8 @@ class Server:
 
     async def stop(self) -> None:
         if self._process:
-            self._process.terminate()
+            with suppress(ProcessLookupError):  # it has ended by itself
+                self._process.terminate()
             await self._process.wait()
         self._process = None
 

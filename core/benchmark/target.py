@@ -7,8 +7,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
+from pathlib import Path
 from typing import Protocol
 
+from core import cache_folder
 from core.benchmark.memory import forget_peak, peak_memory
 from core.conversation import Conversation
 from core.engine.config import EngineConfig
@@ -74,6 +76,8 @@ class AnswerTimes:
 
 
 class Target(Protocol):
+    is_new: bool  # whether its last start made files that later ones find
+
     async def start(self) -> None: ...
 
     async def stop(self) -> None: ...
@@ -93,10 +97,16 @@ class Ours:
     def __init__(self, config: EngineConfig) -> None:
         self._config = config
         self._engine: Engine | None = None
+        self.is_new = False
 
     async def start(self) -> None:
         forget_peak()
+        before = self._weights()
         self._engine = await Engine.start(self._config)
+        self.is_new = self._weights() != before
+
+    def _weights(self) -> set[Path]:
+        return set((self._config.cache / cache_folder.WEIGHTS_FOLDER).rglob("*"))
 
     async def stop(self) -> None:
         if self._engine:

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import torch
 
+from core import hardware
+
 NATIVE = Path(__file__).parent / "native"
 
 
@@ -56,6 +58,11 @@ def available() -> list[InstructionSet]:
     return [each for each in known if each.fits(features)]
 
 
+def has_vnni() -> bool:
+    """Return whether the kernels can use AVX-512 VNNI, the fastest of x86-64."""
+    return platform.machine() == "x86_64" and AVX512.fits(_features())
+
+
 def torch_instructions() -> str:
     """Return the processor's best vector instructions that torch knows: AVX512, AVX2, or DEFAULT below that."""
     return str(torch.backends.cpu.get_cpu_capability())
@@ -63,8 +70,5 @@ def torch_instructions() -> str:
 
 def _features() -> frozenset[str]:
     """Return the processor's features, as Linux names them."""
-    for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines():
-        name, _, words = line.partition(":")
-        if name.strip() in ("flags", "Features"):
-            return frozenset(words.split())
-    return frozenset()
+    told = hardware.processor()
+    return frozenset((told.get("flags") or told.get("Features", "")).split())

@@ -192,6 +192,14 @@ def test_a_real_group_of_version_1_is_seen() -> None:
             group.rmdir()
 
 
+def test_the_first_processor_is_told_as_linux_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    one, two = ("processor\t: {}\nmodel name\t: AMD {}\nflags\t\t: fpu avx2\n".format(*each) for each in ("0A", "1B"))
+    (tmp_path / "proc/cpuinfo").write_text(f"{one}\n{two}\n")
+    assert hardware.processor(tmp_path) == {"processor": "0", "model name": "AMD A", "flags": "fpu avx2"}
+    assert hardware.processor(tmp_path / "elsewhere") == {}
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc's heaps")
 def test_many_threads_share_few_heaps() -> None:
     def after(first: str) -> int:

@@ -1,6 +1,10 @@
 """The measuring instruments work: on our engine, against a server, and between precisions."""
 
 import json
+import re
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -11,11 +15,18 @@ from typer.testing import CliRunner
 
 from core.benchmark.bench import Figures
 from core.benchmark.commands import app
-from core.benchmark.goals import GOALS, write_table
+from core.benchmark.goals import GOALS, write_tables
 from core.benchmark.scene import make_picture
 from core.benchmark.server import Server
 from core.benchmark.target import AnswerTimes
 from tests.core.engine.tiny import ask, make_image
+
+BENCH = """
+import signal
+from core.benchmark.commands import main
+signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
+main()
+"""
 
 
 class OpenAI(BaseHTTPRequestHandler):
@@ -57,17 +68,48 @@ async def test_another_server_is_asked_the_same(server: str) -> None:
     assert "data:image/png;base64," in json.dumps(OpenAI.asked)
 
 
-def test_bench_prints_every_figure_of_both(tiny: Path, tmp_path: Path, server: str) -> None:
-    options = ["--conversations", "2", "--tokens", "6", "--cache", str(tmp_path), "--threads", "1", "--json"]
-    result = CliRunner().invoke(app, ["bench", str(tiny), "--against", server, *options], catch_exceptions=False)
-    figures = json.loads(result.stdout)
-    assert figures["here"]["first_token_s"] > figures["here"]["followup_first_token_s"] > 0
-    assert figures["here"]["peak_memory_bytes"] > 1e7
-    assert figures["here"]["load_s"] > figures["here"]["restart_followup_first_token_s"] > 0
-    assert figures["here"]["longest_pause_s"] > 0
-    assert {goal.figure for goal in GOALS} == set(figures["here"]) == set(figures["other"])
-    assert figures["other"]["first_token_s"] > 0
-    assert figures["other"]["load_s"] is None
+def test_bench_prints_every_figure_of_all(tiny: Path, tmp_path: Path, server: str) -> None:
+    """A first round makes int8 weights, so its peak is of a first start."""
+    options = ["--conversations", "2", "--tokens", "6", "--cache", str(tmp_path), "--precision", "int8", "--json"]
+    servers = ["--against", server, "--against", f"{server}/v1", "--rounds", "2"]
+    result = CliRunner().invoke(app, ["bench", str(tiny), *servers, *options], catch_exceptions=False)
+    found = json.loads(result.stdout)
+    for figures in found["here"]:
+        assert figures["first_token_s"] > figures["followup_first_token_s"] > 0
+        assert figures["load_s"] > figures["restart_followup_first_token_s"] > 0
+        assert figures["longest_pause_s"] > 0
+    first, second = found["here"]
+    assert first["first_start_peak_memory_bytes"] > 1e7 and second["peak_memory_bytes"] > 1e7
+    assert {goal.figure for goal in GOALS} == first.keys() | second.keys()
+    assert first.keys() ^ second.keys() == {"first_start_peak_memory_bytes", "peak_memory_bytes"}
+    assert list(found) == ["here", server, f"{server}/v1"]
+    for figures in found[server] + found[f"{server}/v1"]:
+        assert figures.keys() == second.keys()
+        assert figures["first_token_s"] > 0
+        assert figures["load_s"] is None
+
+
+def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path: Path) -> None:
+    options = ["--conversations", "2", "--tokens", "6", "--cache", str(tmp_path), "--rounds", "1000"]
+    command = [sys.executable, "-c", BENCH, "bench", str(tiny), *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout and process.stderr
+        for line in process.stderr:
+            if "peak_memory_alone_bytes" in line:
+                break
+        process.send_signal(signal.SIGINT)
+        printed, _ = process.communicate()
+    rows = dict(line.strip("| ").split(" | ", 1) for line in printed.splitlines() if line.startswith("| "))
+    assert rows["first token, cold"].endswith(" s")
+    assert re.search(r"Medians of at most \d{1,3} rounds", printed)
+    assert " --rounds 1000" in printed
+
+
+def test_each_server_needs_its_own_command(tiny: Path) -> None:
+    options = ["--against", "http://127.0.0.1:1", "--against", "http://127.0.0.1:2", "--command", "true"]
+    result = CliRunner().invoke(app, ["bench", str(tiny), *options])
+    assert result.exit_code == 2
+    assert "Give each --against a --command, or none." in result.stderr
 
 
 def test_compare_finds_no_difference_between_a_precision_and_itself(tiny: Path, tmp_path: Path) -> None:
@@ -80,20 +122,34 @@ def test_compare_finds_no_difference_between_a_precision_and_itself(tiny: Path, 
 
 
 def test_the_goals_are_a_table_that_says_what_was_reached() -> None:
-    here: Figures = {"first_token_s": 6.0, "decode_tokens_per_s": 9.0, "longest_pause_s": 2.0, "peak_memory_bytes": 3e9}
-    other: Figures = {
-        "first_token_s": 12.0,
-        "decode_tokens_per_s": 10.0,
-        "longest_pause_s": 9.0,
-        "peak_memory_bytes": None,
-    }
-    lines = list(write_table({"here": here, "other": other}, 8))
-    assert len({line.count("|") for line in lines}) == 1
-    assert lines[2] == "| first token, cold | 0.6 | 6.00 s | 12.00 s | 0.50 | reached |"
-    assert lines[3] == "| decode, one conversation | 1.0 | 9.00 tokens/s | 10.00 tokens/s | 0.90 | missed |"
-    assert any(line.endswith("| 1.5 s | 2.00 s | 9.00 s | 0.22 | missed |") for line in lines)
-    assert any(line.endswith("| 3.00 GB |  |  |  |") for line in lines)
-    assert len(list(write_table({"here": here}, 8))) == len(lines)
+    here: list[Figures] = [
+        {
+            "first_token_s": 6.0,
+            "decode_tokens_per_s": 9.0,
+            "longest_pause_s": 0.6,
+            "first_start_peak_memory_bytes": 3e9,
+        },
+        {"first_token_s": 5.0, "decode_tokens_per_s": 9.5, "longest_pause_s": 0.6, "peak_memory_bytes": 2e9},
+        {"first_token_s": 4.0, "decode_tokens_per_s": 8.0},  # ended early
+    ]
+    other: list[Figures] = [
+        {"first_token_s": 10.0, "decode_tokens_per_s": 10.0, "longest_pause_s": 9.0, "peak_memory_bytes": 4e9},
+        {"first_token_s": 12.0, "decode_tokens_per_s": 8.0, "longest_pause_s": 9.0, "peak_memory_bytes": None},
+    ]
+    lines = list(write_tables({"here": here, "other": other}, 8, vnni=True))
+    assert len({line.count("|") for line in lines[:-1]}) == 1
+    assert (
+        lines[2] == "| first token, cold | ≤ 0.4 | 5.00 s (4.00 to 6.00) | 11.00 s (10.00 to 12.00) | 0.45 | missed |"
+    )
+    assert "| ≥ 1.3 | 9.00 tokens/s (8.00 to 9.50) | 9.00 tokens/s (8.00 to 10.00) | 1.00 | missed |" in lines[3]
+    assert any(line.endswith("| ≤ 0.5 s | 0.60 s | 9.00 s | 0.07 | missed |") for line in lines)
+    assert any(line.startswith("| peak memory, 8") and line.endswith("| 0.50 | reached |") for line in lines)
+    assert any(line.endswith("| ≤ 0.7 | 3.00 GB | 4.00 GB | 0.75 | missed |") for line in lines)
+    older = list(write_tables({"here": here, "other": other}, 8, vnni=False))
+    assert older[2].startswith("| first token, cold | ≤ 0.6 |") and older[2].endswith("| reached |")
+    assert any(line.endswith("| ≤ 1.5 s | 0.60 s | 9.00 s | 0.07 | reached |") for line in older)
+    assert len(list(write_tables({"here": here}, 8, vnni=True))) == len(lines)
+    assert len(list(write_tables({"here": here, "other": other, "third": other}, 8, vnni=True))) == 2 * len(lines)
 
 
 def test_crowd_tells_pauses_estimates_and_memory(tiny: Path, tmp_path: Path) -> None:
