@@ -82,7 +82,10 @@ class SlackMessage(SlackModel):
         return Place(self.channel, self.thread, self.ts, self.user, self.team)
 
     def revision(self, edited: str = "") -> Revision:
-        """Return what it says; `edited` is the `ts` of the edit. Its files do not count: not all events have them."""
+        """Return what it says. Its files do not count: not all events have them.
+
+        `edited` is the `ts` of the event that tells of an edit; Slack dates the edit itself by whole seconds.
+        """
         return Revision.of(int(edited.replace(".", "") or 0), self.text)
 
     @property

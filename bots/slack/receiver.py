@@ -114,9 +114,9 @@ class Receiver:
             key = f"slack:removed:{removal.channel}:{removal.event_ts or removal.ts}"
             await self._dispatcher.inbox.receive(key, key, RemovedFiles(files=removal.files).model_dump_json())
         if removal.message:
-            await self._on_edited(removal.channel, removal.message)
+            await self._on_edited(removal.channel, removal.message, removal.event_ts or removal.ts)
 
-    async def _on_edited(self, channel: str, event: Json) -> None:
+    async def _on_edited(self, channel: str, event: Json, told: str) -> None:
         """Answer an edited question again, or at all if it was not for the bot before. A late edit changes nothing.
 
         Edits of bots count for nothing, because some write their answers by edits.
@@ -133,7 +133,7 @@ class Receiver:
         if self._dispatcher.inbox.find(key) is None and not await self._is_for_bot(message):
             return
         message = await self._worker.inquiries.to_store(message)
-        written, revision = Asked(message=message).model_dump_json(), message.revision(change.edited.ts)
+        written, revision = Asked(message=message).model_dump_json(), message.revision(told)
         words = command_in(plain(message.text, self._slack.bot), SLACK)[1]
 
         async def receive() -> bool:

@@ -26,6 +26,7 @@ from telegram import (
 )
 
 from bots.conversing.commands import COMMANDS, SHORTHANDS
+from bots.telegram.polling import LARGEST_ID
 from core.pictures.file_types import SUFFIXES
 from core.revision import Revision
 from core.storable import storable
@@ -177,13 +178,17 @@ def words_of(message: Message, me: User) -> str:
     return text
 
 
-def revision_of(message: Message) -> Revision:
-    """Return what a message says and shows, and whether it was edited."""
+def revision_of(message: Message, update_id: int) -> Revision:
+    """Return what a message says and shows, and whether it was edited.
+
+    Telegram dates edits by whole seconds; its updates are numbered in order (https://core.telegram.org/bots/api#update).
+    """
     shown = message.effective_attachment
     sizes = shown if isinstance(shown, tuple | list) else [shown]
     files = [str(getattr(size, "file_unique_id", "")) for size in sizes if size is not None]
-    edited = int(message.edit_date.timestamp()) if isinstance(message.edit_date, datetime) else 0
-    return Revision.of(edited, message.text or message.caption or "", *files)
+    edited = message.edit_date
+    number = int(edited.timestamp()) * LARGEST_ID + update_id if isinstance(edited, datetime) else 0
+    return Revision.of(number, message.text or message.caption or "", *files)
 
 
 def quoted(text: str) -> str:

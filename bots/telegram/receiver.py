@@ -41,7 +41,7 @@ from bots.telegram.worker import COMMENT, Worker
 from core.errors import BotError
 from core.i18n import Translator
 from core.person import Standing
-from core.revision import EDIT_SECONDS
+from core.revision import EDIT_SECONDS, Revision
 from core.trace import without_words
 
 log = logging.getLogger(__name__)
@@ -92,15 +92,15 @@ class Receiver:
         if update.callback_query:
             return self._read_button(key, payload, update, update.callback_query)
         if update.message:
-            return self._read_message(self._key_of(update.message), payload, update.message)
+            return self._read_message(self._key_of(update.message), payload, update.message, update.update_id)
         if update.channel_post:
-            return self._read_message(
-                self._key_of(update.channel_post), _as_message(raw, "channel_post"), update.channel_post
-            )
+            post = update.channel_post
+            return self._read_message(self._key_of(post), _as_message(raw, "channel_post"), post, update.update_id)
         if update.edited_message:
-            return self._read_edited(_as_message(raw, "edited_message"), update.edited_message)
+            return self._read_edited(_as_message(raw, "edited_message"), update.edited_message, update.update_id)
         if update.edited_channel_post:
-            return self._read_edited(_as_message(raw, "edited_channel_post"), update.edited_channel_post)
+            post = update.edited_channel_post
+            return self._read_edited(_as_message(raw, "edited_channel_post"), post, update.update_id)
         if update.message_reaction:
             return self._read_reaction(update.message_reaction)
         raise ValueError  # none of the kinds that we asked for
@@ -128,7 +128,7 @@ class Receiver:
             await self._store.finish([message.id])
         log.warning("update %s cannot be read and is skipped: %s", update_id, type(error).__name__)
 
-    def _read_message(self, key: str, payload: str, message: Message) -> Action | None:
+    def _read_message(self, key: str, payload: str, message: Message, update_id: int) -> Action | None:
         conversation_id = conversation_of(message)
         if message.migrate_to_chat_id:
             return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
@@ -139,7 +139,7 @@ class Receiver:
         group = message.media_group_id  # an album's caption may be on another picture
         if group is not None and (not isinstance(group, str) or len(group) > ALBUM_ID_CHARACTERS):
             raise ValueError
-        inquiry, digest = inquiry_of([message], self._me), str(revision_of(message))
+        inquiry, digest = inquiry_of([message], self._me), str(revision_of(message, update_id))
         wanted = group is not None or is_for(self._me, message)
         if message.forward_origin:
             return partial(self._receive_forward, key, conversation_id, payload, message, group, wanted, digest)
@@ -181,7 +181,7 @@ class Receiver:
         if wanted:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
 
-    def _read_edited(self, payload: str, message: Message) -> Action | None:
+    def _read_edited(self, payload: str, message: Message, update_id: int) -> Action | None:
         """Read a message with new words, or a new picture. One that was edited late changes nothing.
 
         Edits of bots count for nothing, because some write their answers by edits.
@@ -194,13 +194,14 @@ class Receiver:
         inquiry_of([message], self._me)  # raises for what could not be read again later
         if message.edit_date is None or (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
             return None
-        return partial(self._edit, self._key_of(message), conversation_of(message), payload, message)
+        revision = revision_of(message, update_id)
+        return partial(self._edit, self._key_of(message), conversation_of(message), payload, message, revision)
 
-    async def _edit(self, key: str, conversation_id: str, payload: str, message: Message) -> None:
+    async def _edit(self, key: str, conversation_id: str, payload: str, message: Message, revision: Revision) -> None:
         """Answer an edited message again, or at all if it was not for the bot before."""
         if await self._store.conversation_of(key) not in (None, conversation_id):
             return  # the copy of a post that is answered elsewhere
-        revision, group = revision_of(message), message.media_group_id
+        group = message.media_group_id
         reopens = group is None or bool(message.caption)  # the question of an answered album is its caption
         receive = partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group, str(revision))
         await self._dispatcher.edit(key, payload, revision, receive, reopens=reopens)

@@ -94,7 +94,8 @@ class OnSlack(Person):
     async def edit(self, place: str, text: str) -> None:
         message = self._workspace.find(self._channel, place)
         before = dict(message)
-        message.update(text=self._spoken(text), edited={"user": self._user, "ts": self._workspace.ts()})
+        second = int(float(self._workspace.ts()))
+        message.update(text=self._spoken(text), edited={"user": self._user, "ts": f"{second}.000000"})
         await self._change("message_changed", hidden=True, message=dict(message), previous_message=before)
 
     async def delete(self, place: str) -> None:

@@ -80,7 +80,7 @@ class OnTelegram(Person):
             self.wants(await self.order("stop"), own, least=0)
 
     async def edit(self, place: str, text: str) -> None:
-        message = self.chat.messages[int(place)]
+        message = self.chat.messages[int(place)]  # all its edits come within one second, as far as Telegram tells
         message.update({"text" if "text" in message else "caption": text, "edit_date": message["date"]})
         with self._arriving():
             self._telegram.update(edited_message=message)

@@ -154,8 +154,8 @@ class FakeSlack:
         message = self.workspace.find(channel, ts)
         before = dict(message)
         message["text"] = text
-        whole, _, part = self.workspace.ts().partition(".")
-        message["edited"] = {"user": message.get("user") or message["bot_id"], "ts": f"{int(whole) + after_s}.{part}"}
+        second = int(float(self.workspace.ts())) + after_s
+        message["edited"] = {"user": message.get("user") or message["bot_id"], "ts": f"{second}.000000"}
         event = {"type": "message", "subtype": "message_changed", "channel": channel, "message": dict(message)}
         if tell:
             self.tell({**event, "ts": self.workspace.ts(), "event_ts": self.workspace.ts(), "previous_message": before})

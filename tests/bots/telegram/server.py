@@ -146,6 +146,11 @@ class BotApi:
         """Return the oldest update, to post it to a webhook."""
         return self._updates.pop(0)
 
+    def repeat(self, update: Json) -> None:
+        """Queue an update again, as it was."""
+        self._updates.append(update)
+        self._arrived.set()
+
     @property
     def unconfirmed(self) -> int:
         return len(self._updates)

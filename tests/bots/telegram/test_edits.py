@@ -237,6 +237,21 @@ async def test_an_older_edit_that_is_delivered_again_changes_nothing(
     assert words(ann)[0] == "Answer to 'Three' about [1] after 0 turns."
 
 
+async def test_of_two_edits_in_one_second_the_later_one_counts_whichever_comes_last(
+    telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
+) -> None:
+    async with service(telegram, tmp_path, engine, webhook=True):
+        question = ann.person.shows(photo(), "One")
+        await ann.answer(question)
+        ann.person.edits(question, "Two")
+        late = telegram.take_update()
+        ann.person.edits(question, "Three", after_s=0)
+        await says(ann, "Answer to 'Three' about [1] after 0 turns.")
+        telegram.repeat(late)
+        await ann.answer(ann.person.says("/help"))
+    assert words(ann)[0] == "Answer to 'Three' about [1] after 0 turns."
+
+
 async def test_an_edit_may_make_a_command_of_a_question_and_a_question_of_a_command(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
