@@ -11,9 +11,10 @@ from sqlalchemy import select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Picture, Turn
-from storage import pictures
-from storage.schema import images, turns
+from storage import images, pictures
+from storage.schema import images as stored_images
 from storage.schema import pictures as stored_pictures
+from storage.schema import turns
 from storage.turns import as_turn
 
 
@@ -28,7 +29,7 @@ async def of(
     asked = true() if names is None else turns.c.person.in_(names)
     query = select(turns).where(turns.c.conversation_id == conversation_id, asked)
     rows = (await connection.execute(query.order_by(turns.c.chapter, turns.c.position, turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.FACTS, {})
+    shown = await pictures.of_turns(connection, [row.id for row in rows], images.FACTS, {})
     said: dict[int, list[Turn]] = defaultdict(list)
     for row in rows:
         turn = as_turn(row, shown.get(row.id, ()))
@@ -49,12 +50,12 @@ async def _pictures(
 ) -> dict[int, list[Picture]]:
     theirs = true() if names is None else stored_pictures.c.person.in_(names)
     query = (
-        select(stored_pictures.c.chapter, stored_pictures.c.number, stored_pictures.c.part, *pictures.FACTS)
-        .join(images, images.c.id == stored_pictures.c.image_id)
+        select(stored_pictures.c.chapter, stored_pictures.c.number, stored_pictures.c.part, *images.FACTS)
+        .join(stored_images, stored_images.c.id == stored_pictures.c.image_id)
         .where(stored_pictures.c.conversation_id == conversation_id, theirs)
         .order_by(stored_pictures.c.chapter, stored_pictures.c.number)
     )
     found: dict[int, list[Picture]] = defaultdict(list)
     for row in (await connection.execute(query)).all():
-        found[row.chapter].append(Picture(row.number, pictures.as_image(row), part=pictures.as_part(row.part)))
+        found[row.chapter].append(Picture(row.number, images.as_image(row), part=pictures.as_part(row.part)))
     return found

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.conversation import Conversation, Turn
 from core.image import Image
 from core.settings import settings_of
-from storage import documents, pictures
+from storage import documents, images, pictures
 from storage.conversation_row import ensure, find, locked, title_of, touch
 from storage.messages import ASKING
 from storage.schema import conversations, turns
@@ -21,9 +21,9 @@ TURNS_AT_ONCE = 256  # are read, which takes about 10 ms; then whatever else wai
 async def load(connection: AsyncConnection, conversation_id: str) -> Conversation:
     """Return the conversation since its last restart.
 
-    Its images come without `original`, since whole photos would be read for every question; `pictures.image` reads it.
+    Its images come without `original`, since whole photos would be read for every question; `images.find` reads it.
     """
-    return await _load(connection, conversation_id, pictures.SHOWN)
+    return await _load(connection, conversation_id, images.SHOWN)
 
 
 async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequence[Column[Any]]) -> Conversation:
@@ -54,7 +54,7 @@ async def _pages(connection: AsyncConnection, where: ColumnElement[bool]) -> Asy
 
 async def outline(connection: AsyncConnection, conversation_id: str) -> Conversation:
     """Return what `load` returns, without the data of images, for callers that only need numbers and words."""
-    return await _load(connection, conversation_id, pictures.FACTS)
+    return await _load(connection, conversation_id, images.FACTS)
 
 
 async def add_pictures(
@@ -147,7 +147,7 @@ async def forget(connection: AsyncConnection, conversation_id: str) -> Collectio
     """Delete a conversation. Return the ids of images that no conversation shows any more."""
     image_ids = await pictures.images_of(connection, conversation_id)
     await connection.execute(delete(conversations).where(conversations.c.id == conversation_id))
-    return await pictures.drop_unused(connection, image_ids)
+    return await images.drop_unused(connection, image_ids)
 
 
 async def empty(connection: AsyncConnection, conversation_id: str) -> Collection[str]:
@@ -164,7 +164,7 @@ async def empty(connection: AsyncConnection, conversation_id: str) -> Collection
     await connection.execute(
         update(conversations).where(here).values(title="", name=None, link=None, next_number=next_number)
     )
-    return await pictures.drop_unused(connection, image_ids)
+    return await images.drop_unused(connection, image_ids)
 
 
 async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -> bool:

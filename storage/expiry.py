@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from storage import conversations, files, messages, pictures, questions, tallies
+from storage import conversations, files, images, messages, questions, tallies
 from storage.clock import DAY_SECONDS
 from storage.operation import OpenDatabase
 
@@ -76,7 +76,7 @@ class Expiry:
 
 
 async def _known(connection: AsyncConnection) -> tuple[Sequence[str], Sequence[str]]:
-    return await conversations.every_id(connection), await pictures.every_id(connection)
+    return await conversations.every_id(connection), await images.every_id(connection)
 
 
 async def _forget_old(connection: AsyncConnection, conversation_id: str, moment: float) -> Collection[str] | None:

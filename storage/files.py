@@ -6,7 +6,7 @@ from sqlalchemy import delete, false, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.revision import Shown
-from storage import documents, pictures
+from storage import documents, images, pictures
 from storage.messages import ASKING
 from storage.schema import conversations, files
 
@@ -31,7 +31,7 @@ async def known(connection: AsyncConnection, conversation_id: str) -> set[str]:
 async def remove(connection: AsyncConnection, file: str) -> Collection[str] | None:
     """Remove a file's images from all conversations, because its sender deleted it on the platform.
 
-    Return the ids as `pictures.drop_unused` does, or None if there are no such images.
+    Return the ids as `images.drop_unused` does, or None if there are no such images.
     """
     rows = (await connection.execute(select(files).where(files.c.file == file))).all()
     if not rows:
@@ -42,7 +42,7 @@ async def remove(connection: AsyncConnection, file: str) -> Collection[str] | No
         for image_id in {row.image_id, *pages}:
             image_ids.update(await pictures.hide(connection, row.conversation_id, image_id))
     await connection.execute(delete(files).where(files.c.file == file))
-    return await pictures.drop_unused(connection, image_ids)
+    return await images.drop_unused(connection, image_ids)
 
 
 async def replaced(connection: AsyncConnection, conversation_id: str, shown: Shown) -> Collection[str]:
@@ -57,7 +57,7 @@ async def drop_replaced(
 ) -> Collection[str]:
     """Remove what files became whose messages show others now, unless an answer or another message shows it.
 
-    Return the ids as `pictures.drop_unused` does.
+    Return the ids as `images.drop_unused` does.
     """
     here = files.c.conversation_id == conversation_id
     gone = delete(files).where(here, files.c.file.in_(replaced)).returning(files.c.image_id)

@@ -16,7 +16,7 @@ from core.pseudonym import pseudonym
 from core.quota import tally_of
 from core.replica import SLOT
 from core.stored_message import StoredMessage
-from storage import conversations, files, pictures
+from storage import conversations, files, images, pictures
 from storage.schema import documents, growing_answers, leases, messages, people, tallies, turn_pictures, turns
 from storage.schema import files as stored_files
 from storage.schema import pictures as stored_pictures
@@ -103,7 +103,7 @@ async def forget(
     for known in traces.standings:
         where = people.c.platform == known.platform, people.c.person == known.id
         await connection.execute(delete(people).where(*where))
-    dropped.update(await pictures.drop_unused(connection, image_ids))
+    dropped.update(await images.drop_unused(connection, image_ids))
     return traces, dropped
 
 

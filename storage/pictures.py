@@ -1,4 +1,4 @@
-"""Read and write pictures as rows: which image has which number in a conversation. Each image is stored once.
+"""Read and write pictures as rows: which image has which number in a conversation.
 
 Each function is one step inside a transaction that its caller opened.
 """
@@ -7,56 +7,28 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Column, ColumnElement, LargeBinary, and_, delete, exists, func, insert, not_, select, update
+from sqlalchemy import Column, ColumnElement, and_, delete, exists, func, insert, not_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Picture
-from core.errors import NotFound
 from core.image import Image
 from core.regions import Part, Region
-from storage.schema import conversations, images, is_in, pictures, turn_pictures, turns
-
-FACTS: tuple[Column[Any], ...] = tuple(column for column in images.c if column.name not in ("data", "original"))
-SHOWN = (*FACTS, images.c.data)  # what the model sees; originals are read one at a time only
-
-
-async def image(connection: AsyncConnection, image_id: str) -> Image:
-    """Return an image with its original bytes, if they were kept. Raises `NotFound`."""
-    row = (await connection.execute(select(images).where(images.c.id == image_id))).first()
-    if row is None:
-        raise _gone()
-    return as_image(row, row.original)
-
-
-async def original(connection: AsyncConnection, image_id: str) -> bytes | None:
-    """Return the bytes that were sent, where they were kept. Raises `NotFound`."""
-    row = (await connection.execute(select(images.c.original).where(images.c.id == image_id))).first()
-    if row is None:
-        raise _gone()
-    original: bytes | None = row.original
-    return original
+from storage import images
+from storage.schema import conversations, is_in, pictures, turn_pictures, turns
+from storage.schema import images as stored_images
 
 
 async def numbered(connection: AsyncConnection, conversation_id: str, number: int) -> Image | None:
     """Return one picture of a conversation without its original. No other picture is read."""
-    row = (await connection.execute(_numbered(conversation_id, number, *SHOWN))).first()
-    return None if row is None else as_image(row)
+    row = (await connection.execute(_numbered(conversation_id, number, *images.SHOWN))).first()
+    return None if row is None else images.as_image(row)
 
 
 async def size(connection: AsyncConnection, conversation_id: str, number: int) -> tuple[str, int] | None:
     """Return the id of a picture of the current chapter, and the size of its data."""
-    query = _numbered(conversation_id, number, images.c.id, func.length(images.c.data))
+    query = _numbered(conversation_id, number, stored_images.c.id, func.length(stored_images.c.data))
     row = (await connection.execute(query)).first()
     return None if row is None else (row[0], row[1])
-
-
-async def piece(connection: AsyncConnection, image_id: str, start: int, length: int) -> bytes:
-    """Return a part of an image's data. Raises `NotFound`."""
-    part = func.substr(images.c.data, start + 1, length, type_=LargeBinary)
-    found: bytes | None = (await connection.execute(select(part).where(images.c.id == image_id))).scalar()
-    if found is None:
-        raise _gone()
-    return found
 
 
 async def last_pictured(connection: AsyncConnection, prefix: str) -> str | None:
@@ -88,7 +60,7 @@ async def add_waiting(
     """Store a picture until it is asked about. Return its number, which is the old one for a known picture."""
     query = select(pictures.c.id, pictures.c.number).where(_in(conversation_id, chapter))
     known = (await connection.execute(query.where(pictures.c.image_id == image.id))).first()
-    await _keep(connection, image)
+    await images.keep(connection, image)
     if known is None:
         number = next_number
         picture_id = await _insert(connection, conversation_id, chapter, Picture(number, image))
@@ -114,9 +86,9 @@ async def attach_to_turn(
     if row is not None and row.image_id is None:
         return row.id, None, next_number  # it was removed while the answer was written
     if row is not None and row.image_id != picture.image.id and not row.unasked:
-        await _keep(connection, replace(picture.image, original=None))  # the picture has it
+        await images.keep(connection, replace(picture.image, original=None))  # the picture has it
         return row.id, picture.image.id, next_number
-    await _keep(connection, picture.image)
+    await images.keep(connection, picture.image)
     if row is not None and row.image_id == picture.image.id:
         return row.id, None, next_number
     if row is not None:
@@ -150,12 +122,12 @@ async def waiting(
 ) -> tuple[Picture, ...]:
     query = (
         select(pictures.c.number, pictures.c.person, pictures.c.part, *columns)
-        .join(images)
+        .join(stored_images)
         .where(_in(conversation_id, chapter), pictures.c.waiting)
         .order_by(pictures.c.number)
     )
     rows = (await connection.execute(query)).all()
-    return tuple(Picture(row.number, as_image(row), row.person, as_part(row.part)) for row in rows)
+    return tuple(Picture(row.number, images.as_image(row), row.person, as_part(row.part)) for row in rows)
 
 
 async def of_turns(
@@ -178,8 +150,8 @@ async def of_turns(
     )
     rows = (await connection.execute(query)).all()
     if missing := {row.image_id for row in rows} - known.keys():
-        wanted = select(*columns).where(images.c.id.in_(missing))
-        known |= {row.id: as_image(row) for row in (await connection.execute(wanted)).all()}
+        wanted = select(*columns).where(stored_images.c.id.in_(missing))
+        known |= {row.id: images.as_image(row) for row in (await connection.execute(wanted)).all()}
     shown: dict[int, tuple[Picture, ...]] = {}
     for row in rows:
         picture = Picture(row.number, known[row.image_id], part=as_part(row.part))
@@ -213,7 +185,7 @@ async def take_back(
     """Delete pictures that no turn shows, with their numbers. Return the ids of images that nothing uses any more."""
     unasked = and_(_in(conversation_id, chapter), pictures.c.number.in_(list(numbers)), _unasked())
     found = (await connection.execute(delete(pictures).where(unasked).returning(pictures.c.image_id))).scalars()
-    return await drop_unused(connection, [image_id for image_id in found if image_id is not None])
+    return await images.drop_unused(connection, [image_id for image_id in found if image_id is not None])
 
 
 async def remove(
@@ -229,7 +201,7 @@ async def remove(
     found = (await connection.execute(query)).first()
     if found is None:
         return None
-    return await drop_unused(connection, await empty(connection, pictures.c.id == found.id))
+    return await images.drop_unused(connection, await empty(connection, pictures.c.id == found.id))
 
 
 async def hide(connection: AsyncConnection, conversation_id: str, image_id: str) -> Collection[str]:
@@ -243,7 +215,7 @@ async def hide_unanswered(
 ) -> Collection[str]:
     """Remove images from a conversation as `hide` does, where no answer shows them. Return the ids of unused ones."""
     here = pictures.c.conversation_id == conversation_id, pictures.c.image_id.in_(image_ids), ~_answered()
-    return await drop_unused(connection, await empty(connection, and_(*here)))
+    return await images.drop_unused(connection, await empty(connection, and_(*here)))
 
 
 async def empty(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
@@ -260,26 +232,9 @@ async def move(connection: AsyncConnection, conversation_id: str, new_id: str) -
     await connection.execute(update(pictures).where(here).values(conversation_id=new_id))
 
 
-async def every_id(connection: AsyncConnection) -> list[str]:
-    """Return the ids of all stored images."""
-    return list((await connection.execute(select(images.c.id))).scalars())
-
-
 async def images_of(connection: AsyncConnection, conversation_id: str) -> list[str]:
     """Return the ids of a conversation's images in all chapters."""
     return await _images(connection, pictures.c.conversation_id == conversation_id)
-
-
-async def drop_unused(connection: AsyncConnection, image_ids: Iterable[str]) -> Collection[str]:
-    """Delete those of the images that no conversation shows any more, and return their ids."""
-    kept = exists(select(pictures.c.id).where(pictures.c.image_id == images.c.id))
-    shown = exists(select(turn_pictures.c.turn_id).where(turn_pictures.c.image_id == images.c.id))
-    dropped = []
-    for image_id in set(image_ids):
-        unused = delete(images).where(images.c.id == image_id, not_(kept), not_(shown))
-        if (await connection.execute(unused)).rowcount:
-            dropped.append(image_id)
-    return dropped
 
 
 async def _images(connection: AsyncConnection, which: ColumnElement[bool]) -> list[str]:
@@ -317,38 +272,14 @@ async def _insert(connection: AsyncConnection, conversation_id: str, chapter: in
     return picture_id
 
 
-async def _keep(connection: AsyncConnection, image: Image) -> None:
-    """Store each image once. Its original is added when it comes later."""
-    query = select(images.c.original.is_(None)).where(images.c.id == image.id)
-    lacks_original = (await connection.execute(query)).scalar()
-    if lacks_original is None:
-        width, height = image.original_size
-        values = {"id": image.id, "width": image.width, "height": image.height, "data": image.data}
-        values["tiles"] = list(map(list, image.tiles)) or None
-        values |= {"original_width": width, "original_height": height, "original": image.original}
-        await connection.execute(insert(images).values(values))
-    elif lacks_original and image.original is not None:
-        await connection.execute(update(images).where(images.c.id == image.id).values(original=image.original))
-
-
 def _numbered(conversation_id: str, number: int, *columns: Any) -> Any:
     return (
         select(*columns)
-        .join(pictures, pictures.c.image_id == images.c.id)
+        .join(pictures, pictures.c.image_id == stored_images.c.id)
         .join(conversations, conversations.c.id == pictures.c.conversation_id)
         .where(conversations.c.id == conversation_id, pictures.c.chapter == conversations.c.chapter)
         .where(pictures.c.number == number)
     )
-
-
-def _gone() -> NotFound:
-    return NotFound("This picture is not here any more.")
-
-
-def as_image(row: Any, original: bytes | None = None) -> Image:
-    original_size = (row.original_width, row.original_height)
-    tiles = tuple((left, top, right, bottom) for left, top, right, bottom in row.tiles or ())
-    return Image(row.id, getattr(row, "data", b""), row.width, row.height, original_size, original, tiles)
 
 
 def as_part(stored: Sequence[Any] | None) -> Part | None:

@@ -4,7 +4,7 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Turn
-from storage import pictures
+from storage import images, pictures
 from storage.messages import keys_of_posted
 from storage.schema import messages, turns
 from storage.turns import as_turn
@@ -28,5 +28,5 @@ async def rate_posted(
 async def rated(connection: AsyncConnection) -> list[Turn]:
     """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], pictures.SHOWN, {})
+    shown = await pictures.of_turns(connection, [row.id for row in rows], images.SHOWN, {})
     return [as_turn(row, shown.get(row.id, ())) for row in rows]

@@ -27,6 +27,7 @@ from storage import (
     edits,
     files,
     growing,
+    images,
     leases,
     links,
     listing,
@@ -169,8 +170,8 @@ class Store(OpenDatabase):
 
     # Pictures, and the platform's files that they came in
 
-    picture = reading(pictures.image)
-    original = reading(pictures.original)
+    picture = reading(images.find)
+    original = reading(images.original)
     numbered_picture = reading(pictures.numbered)
     picture_size = reading(pictures.size)
     add_pictures = writing_dated(questions.add_pictures)
@@ -193,7 +194,7 @@ class Store(OpenDatabase):
         start = 0
         while True:
             async with self._reading:
-                piece = await self.database.read(pictures.piece, image_id, start, PIECE_BYTES)
+                piece = await self.database.read(images.piece, image_id, start, PIECE_BYTES)
             if not piece:
                 return
             yield piece

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from core.answer import Answer, Ending, Figures
 from core.conversation import Picture, Turn
 from core.storable import storable
-from storage import pictures
+from storage import images, pictures
 from storage.conversation_row import ensure, title_of, touch
 from storage.messages import keys_of_posted
 from storage.schema import conversations, turn_pictures, turns
@@ -120,7 +120,7 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return as_turn(row, (await pictures.of_turns(connection, [row.id], pictures.FACTS, {})).get(row.id, ()))
+    return as_turn(row, (await pictures.of_turns(connection, [row.id], images.FACTS, {})).get(row.id, ()))
 
 
 def as_turn(row: Any, shown: tuple[Picture, ...]) -> Turn:

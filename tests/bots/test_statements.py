@@ -13,7 +13,7 @@ from sqlalchemy import Engine, event
 
 from core.image import Image
 from core.quota import QuotaConfig
-from storage import pictures
+from storage import images
 from storage.store import Store, StoreConfig
 from tests.bots.slack.conftest import Scene, png
 from tests.bots.slack.server import FakeSlack
@@ -56,7 +56,7 @@ class Costs:
 
 @pytest.fixture
 def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
-    costs, image_of = Costs(), pictures.as_image
+    costs, image_of = Costs(), images.as_image
 
     def hear(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if not statement.startswith(("PRAGMA", "BEGIN")) and not POLLING.search(statement):
@@ -68,7 +68,7 @@ def costs(monkeypatch: pytest.MonkeyPatch) -> Iterator[Costs]:
             costs.read.append(image.id)
         return image
 
-    monkeypatch.setattr(pictures, "as_image", see)
+    monkeypatch.setattr(images, "as_image", see)
     event.listen(Engine, "before_cursor_execute", hear)
     yield costs
     event.remove(Engine, "before_cursor_execute", hear)

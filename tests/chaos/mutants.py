@@ -225,7 +225,7 @@ def _stops_all(_: Any) -> Any:
     return stop_all
 
 
-@mutant("forgetting leaves the pictures", "storage.pictures:drop_unused", seen_by=["forgotten"])
+@mutant("forgetting leaves the pictures", "storage.images:drop_unused", seen_by=["forgotten"])
 def _pictures_left(_: Any) -> Any:
     async def drop_nothing(*_: Any, **__: Any) -> tuple[str, ...]:
         return ()
