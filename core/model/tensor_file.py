@@ -4,6 +4,7 @@ The library maps the whole file twice for each tensor: a checkpoint of 4 GB took
 -v` counts. Mapped pages count as our memory, so each tensor has a mapping of its own that goes with it.
 """
 
+import ctypes
 import errno
 import json
 import math
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -124,10 +126,11 @@ def _open(path: Path) -> BinaryIO:
 def read_now(pages: mmap.mmap) -> None:
     """Read all pages into memory now, or raise `OSError` if the disk cannot.
 
-    Without this, touching a page that the disk cannot read would end the process.
+    Without this, touching a page that the disk cannot read would end the process. Python's own `madvise` keeps its lock
+    while the disk is read, so that the event loop would wait, too.
     """
-    try:
-        pages.madvise(POPULATE_READ)
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # a kernel that does not know it
-            raise
+    address = np.frombuffer(pages, np.uint8).ctypes.data
+    if ctypes.CDLL(None, use_errno=True).madvise(ctypes.c_void_p(address), ctypes.c_size_t(len(pages)), POPULATE_READ):
+        number = ctypes.get_errno()
+        if number != errno.EINVAL:  # a kernel that does not know it
+            raise OSError(number, os.strerror(number))

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -227,6 +228,32 @@ def test_a_header_that_lies_is_no_tensor_file(tmp_path: Path, entry: object) -> 
     path.write_bytes(len(header).to_bytes(8, "little") + header + bytes(4))
     with pytest.raises(ValueError, match="."):
         TensorFile(path)
+
+
+def test_other_threads_go_on_while_pages_are_read(tmp_path: Path) -> None:
+    path, turns, over = tmp_path / "a", [0], threading.Event()
+    path.write_bytes(bytes(1 << 24))
+
+    def go_on() -> None:
+        while not over.is_set():
+            turns[0] += 1
+            time.sleep(0)
+
+    def gives_way() -> bool:
+        before = turns[0]
+        read_now(pages)
+        return turns[0] > before
+
+    other, interval = threading.Thread(target=go_on), sys.getswitchinterval()
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        other.start()
+        sys.setswitchinterval(1000)  # now Python's lock only changes hands where it is given up
+        try:
+            assert any(gives_way() for _ in range(10_000))
+        finally:
+            sys.setswitchinterval(interval)
+            over.set()
+            other.join()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's promise")
