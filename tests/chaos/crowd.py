@@ -21,7 +21,7 @@ class Stuck(Exception):
 
 
 class Crowd:
-    """Whoever plays what is drawn in turn, so that all kinds come about as often."""
+    """Whoever plays what is drawn in turn, so that all kinds and all talks come about as often."""
 
     def __init__(self, site: Site, plan: Plan, dice: random.Random, book: Book | None = None) -> None:
         self.people: list[Person] = []
@@ -30,6 +30,7 @@ class Crowd:
         self._plan = plan
         self._dice = dice
         self._talks = talks()[: plan.talks]
+        self._talks_left: list[Talk] = []  # to be asked before any comes again
         self._stories = {platform: stories(platform, plan.kinds) for platform in plan.platforms}
         self._left: dict[str, list[Story]] = {
             platform: [] for platform in plan.platforms
@@ -92,7 +93,7 @@ class Crowd:
 
     def bring(self, platform: str, story: Story, fewest_copies: int = 1) -> None:
         """Let somebody come who plays this."""
-        talk = self._dice.choice(self._talks)
+        talk = self._next_talk()
         copies = self._dice.randint(fewest_copies, self._plan.copies)
         person = self._site.person(platform, len(self.people), name(story), self.book, self._dice, copies)
         person.patient = story in SLOW
@@ -105,6 +106,10 @@ class Crowd:
             told = [story for story in self._stories[platform] if story not in SLOW or slow < SLOW_ONES]
             self._left[platform] = self._dice.sample(told, len(told))
         return self._left[platform].pop()
+
+    def _next_talk(self) -> Talk:
+        self._talks_left = self._talks_left or self._dice.sample(self._talks, len(self._talks))
+        return self._talks_left.pop()
 
     async def _play(self, story: Story, person: Person, talk: Talk) -> None:
         await story(person, talk)

@@ -13,11 +13,12 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Pool, event
 from sqlalchemy.exc import PendingRollbackError
 
-from tests.chaos.mutants import HELD, MUTANTS
+from tests.chaos.mutant import HELD
+from tests.chaos.mutants import MUTANTS
 
 MOMENTS = ("before a commit", "after a commit")
 ONCE = "alembic_version"  # written when the database is made, before anybody asks
-CHANGING = ("INSERT", "UPDATE", "DELETE")
+CHANGING = ("INSERT", "UPDATE", "DELETE")  # how the name of a commit begins
 
 
 def meet(
@@ -30,7 +31,7 @@ def meet(
     held: bool = False,
 ) -> None:
     """Die of kill -9 before or after a number of the database's commits; believe the clock in that file; be a mutant;
-    answer nothing, so that a kill comes before any answer on the fastest machine, too.
+    with `held` write answers, and end none before one is stopped, so that a kill or a stop surely comes before.
 
     A commit is named by its first change, such as "INSERT turns"; with `step` only those with that name count. The
     `diary` is a file that gets the names of those that were seen, and of the one that this life died beside.

@@ -82,6 +82,26 @@ async def stops(me: Person, talk: Talk) -> None:
     await me.stop(place)
 
 
+async def stops_midway(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """Once the first words are there."""
+    place = await me.ask(talk.questions[0], talk.pictures)
+    me.wants(place, begins(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures, sure=False))
+    await me.has_begun(place)
+    await me.stop(place)
+
+
+async def stops_one_of_two(me: OnTelegram | OnSlack, _: Talk) -> None:
+    """Of two answers that grow at the same time in different conversations: the other one becomes whole."""
+    me.apart = True
+    talk = next(each for each in talks() if len(each.pictures) == 1)
+    places = [await me.ask_anew(talk.questions[0], talk.pictures) for _ in range(2)]
+    me.wants(places[0], exactly(me.truth(talk)[0]), model=True)
+    me.wants(places[1], begins(me.truth(talk)[0]), model=True)
+    for place in places:
+        await me.has_begun(place)
+    await me.stop(places[1])
+
+
 async def retries(me: Person, talk: Talk) -> None:
     """The new answer is drawn differently and takes the old one's place, in what is remembered at least."""
     place = await _first(me, talk)
@@ -207,6 +227,17 @@ async def edits(me: OnTelegram | OnSlack, talk: Talk) -> None:
         await asyncio.sleep(LOOK_S)
 
 
+async def edits_an_answered_question(me: OnTelegram | OnSlack, talk: Talk) -> None:
+    """The new answer stands in the place of the old one."""
+    old = talk.turned
+    place = await me.ask(old.questions[0], talk.pictures)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
+    await me.answered(place)
+    await me.edit(place, talk.questions[0])
+    while me.found(place) != [me.truth(talk)[0]]:
+        await asyncio.sleep(LOOK_S)
+
+
 async def adds_words(me: OnTelegram | OnSlack, talk: Talk) -> None:
     """To pictures sent without any; before or after the bot said something to that, which the answer then replaces."""
     place = await me.ask("", talk.pictures)
@@ -281,6 +312,17 @@ async def deletes(me: OnSlack, talk: Talk) -> None:
     place = await me.ask(talk.questions[0], talk.pictures)
     if me.dice.random() < 0.5:
         await me.answered(place)
+    await _delete(me, place, talk)
+
+
+async def deletes_an_answered_question(me: OnSlack, talk: Talk) -> None:
+    """Where a deletion that is not heeded leaves the pictures."""
+    place = await me.ask(talk.questions[0], talk.pictures)
+    await me.answered(place)
+    await _delete(me, place, talk)
+
+
+async def _delete(me: OnSlack, place: str, talk: Talk) -> None:
     await me.delete(place)
     turn = Turn(talk.questions[:1], talk.pictures, sure=False, shown=False, removed=True)
     me.wants(place, exactly(*me.found(place)), turn, least=0)
@@ -371,12 +413,18 @@ EVERYWHERE: tuple[Story, ...] = (
     asks_twice, says_thanks, has_no_picture, stops, retries, forgets, forgets_a_picture, takes_along, asks_often, rates,
     changes_settings, keeps_nothing, sends_a_document,
 )  # fmt: skip
-IN_CHATS: tuple[Story, ...] = (edits, adds_words, leaves_a_picture, never_edited, never_uploaded)
+IN_CHATS: tuple[Story, ...] = (
+    stops_midway, stops_one_of_two, edits, edits_an_answered_question, adds_words, leaves_a_picture, never_edited,
+    never_uploaded,
+)  # fmt: skip
 KINDS: dict[str, tuple[Story, ...]] = {
     "telegram": (*EVERYWHERE, *IN_CHATS, forwards, begins_anew, once_refused),
-    "slack": (*EVERYWHERE, *IN_CHATS, deletes, shares, sends_bytes, goes_on_in_private, is_refused),
+    "slack": (
+        *EVERYWHERE, *IN_CHATS, deletes, deletes_an_answered_question, shares, sends_bytes, goes_on_in_private,
+        is_refused,
+    ),
     "web": (*EVERYWHERE, posts_once, edits_later, removes_a_picture),
-}
+}  # fmt: skip
 
 
 SLOW = (never_uploaded,)  # what is given up after minutes only, which no life lasts before the storm is over

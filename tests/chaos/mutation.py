@@ -26,7 +26,7 @@ READING = replace(AIM, platforms=("web",), kinds=("posts once",), held=True, aim
 ON_SLACK = replace(
     AIM, platforms=("slack",), kinds=("goes on in private",), held=True, aims=("after acknowledgement to Slack",)
 )
-ON_TELEGRAM = replace(AIM, platforms=("telegram",), aims=("before editMessageText",))
+ON_TELEGRAM = replace(AIM, platforms=("telegram",), held=True, aims=("before editMessageText",))
 PLANS = {
     "web questions are never written down": READING,
     "acknowledged before it is written down": ON_SLACK,
@@ -53,13 +53,24 @@ PLANS = {
     "what is not to be kept is kept": replace(ASKING, conversations=3, kinds=("keeps nothing",)),
     "the reaction to a question stays": IN_CHATS,
     "other pages of a document are not opened": replace(ASKING, conversations=3, kinds=("sends a document",)),
-    "stop ends everybody's answers": replace(IN_CHATS, conversations=12, kinds=("stops", "asks twice")),
+    "stop ends everybody's answers": replace(IN_CHATS, kinds=("stops one of two",), held=True),
     "forgetting leaves the pictures": replace(ASKING, kinds=("forgets", "forgets a picture")),
     "forgetting keeps the conversation": replace(ASKING, kinds=("forgets", "forgets a picture")),
     "the cache starves the disk": replace(  # what is left is less than the largest file, whatever comes last
         ASKING, conversations=12, platforms=("web",), kinds=("asks often",), disk_bytes=128 << 20
     ),
     "the quota is never given back": replace(ASKING, conversations=3, kinds=("asks often",)),
+    "a stopped answer is saved as a whole one": replace(IN_CHATS, conversations=2, kinds=("stops midway",), held=True),
+    "an edited question keeps its old answer": replace(
+        IN_CHATS, conversations=2, platforms=("telegram",), kinds=("edits an answered question",), talks=1
+    ),
+    "deletions are not heeded": replace(
+        ASKING, conversations=2, platforms=("slack",), kinds=("deletes an answered question",)
+    ),
+    "an album is closed one picture too early": replace(ASKING, conversations=2, platforms=("telegram",)),
+    "a start forgets what was said before": replace(AIM, kills=1, aims=("after INSERT turns",)),
+    "an export leaves out the last turn": replace(ASKING, conversations=3, kinds=("takes along",)),
+    "the cache keeps what is forgotten": replace(ASKING, kinds=("forgets",)),
 }
 
 

@@ -15,6 +15,7 @@ from tests.chaos.stubborn import StubbornWorkspace
 
 AGAIN = "again"  # the place of an answer that was drawn anew
 FIRST = 1000  # of their ids
+PLACEHOLDERS = ("…", "")  # before an answer
 IN_PRIVATE = ("asks twice", "has no picture", "says thanks", "stops", "takes along")
 ALONE = ("never edited", "never uploaded", "is refused")
 
@@ -81,8 +82,8 @@ class OnSlack(Person):
         return False
 
     async def stop(self, place: str) -> None:
-        """By the button below what is being written, if it can be seen already; or in words."""
-        growing = self._button("stop")
+        """In their latest thread: by the button below what is being written, if it can be seen already; or in words."""
+        growing = [each for each in self._button("stop") if each[0]["thread_ts"] == self._thread]
         if growing and self.dice.random() < 0.5:
             self._slack.presses(growing[0][1], growing[0][0], channel=self._channel, user=self._user)
         else:
@@ -133,6 +134,10 @@ class OnSlack(Person):
 
     def found(self, place: str) -> list[str]:
         return [without_introduction(said(message)) for message in self._finished(place)]
+
+    def begun(self, place: str) -> bool:
+        """Of a question that began its thread."""
+        return any(said(message) not in PLACEHOLDERS for message in self._workspace.answers(self._channel, place))
 
     def file(self, place: str) -> bytes:
         [message] = self._finished(place)
@@ -215,7 +220,7 @@ def is_growing(slack: FakeSlack, message: Json) -> bool:
     """
     stopping = any(button["action_id"] == "stop" for button in buttons(message))
     unfinished = "stream" in message and "metadata" not in message
-    return stopping or unfinished or said(message) in ("…", "") or slack.workspace.is_open(message["ts"])
+    return stopping or unfinished or said(message) in PLACEHOLDERS or slack.workspace.is_open(message["ts"])
 
 
 def _belongs(key: str, place: str) -> bool:

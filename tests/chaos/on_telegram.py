@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from tests.bots.telegram.conftest import is_finished
+from tests.bots.telegram.conftest import PLACEHOLDERS, is_finished
 from tests.bots.telegram.person import Person as Sender
 from tests.bots.telegram.server import BotApi
 from tests.bots.telegram.world import Chat, Json
@@ -15,7 +15,7 @@ from tests.chaos.stubborn import StubbornWorld
 FIRST = 10_000  # of their ids
 TOPIC = 3
 MENTION = "@picture_bot"
-IN_GROUPS = ("leaves a picture", "spends the quota")
+IN_GROUPS = ("leaves a picture", "spends the quota", "stops one of two")
 
 
 class OnTelegram(Person):
@@ -109,6 +109,9 @@ class OnTelegram(Person):
 
     def found(self, place: str) -> list[str]:
         return [_said(message) for message in self._finished(place)]
+
+    def begun(self, place: str) -> bool:
+        return any(message.get("text") not in PLACEHOLDERS for message in self.chat.answers_to(int(place)))
 
     def file(self, place: str) -> bytes:
         [message] = self._finished(place)

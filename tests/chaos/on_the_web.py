@@ -3,14 +3,14 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from uuid import uuid4
 
 import httpx
 
-from tests.chaos.people import LOOK_S, Book, Person, is_spent
+from tests.chaos.people import LOOK_S, STOPPED, Book, Person, is_spent
 
 AGAIN_S = 0.3  # before a question is sent again
 LATER = (429, 503)  # "not now"
@@ -22,6 +22,11 @@ SET = "How I answer in this conversation:"  # what 200 says to new settings
 def told_of(*turns: tuple[str, str]) -> str:
     """Versions of a question and its answer, as one text."""
     return " | ".join(f"{asked} – {answered}" for asked, answered in turns)
+
+
+def _shown(answer: Mapping[str, Any]) -> str:
+    """What stands on the page for it."""
+    return f"{answer['text']} {STOPPED}" if answer["ending"] == "stopped" else str(answer["text"])
 
 
 async def _usual(what: str, conversation: str) -> str:
@@ -195,7 +200,7 @@ class OnTheWeb(Person):
             self.refused.append(f"{status}: {data['detail']}")
         else:
             self._take(data, taken)
-        text = data["text"] if status == 200 else data["detail"]
+        text = _shown(data) if status == 200 else data["detail"]
         told = self._told.setdefault(key, [])  # all copies are told the same, except how long they have to wait
         if text not in told and not (is_spent(text) and any(map(is_spent, told))):
             told.append(text)
@@ -209,7 +214,7 @@ class OnTheWeb(Person):
             if answer.status_code != 200:
                 self._told[key] = [answer.json()["detail"]]  # forgotten meanwhile
                 return
-            texts = [turn["answer"]["text"] for turn in answer.json()["turns"] if turn["text"] == question]
+            texts = [_shown(turn["answer"]) for turn in answer.json()["turns"] if turn["text"] == question]
             if texts:
                 self._told[key] = texts
                 return

@@ -209,6 +209,10 @@ class Person(ABC):
     def file(self, place: str) -> bytes:
         """What they took along."""
 
+    def begun(self, place: str) -> bool:
+        """Whether the first words of an answer stand there; only in chats."""
+        raise NotImplementedError
+
     def everything(self) -> list[str]:
         """All that the bot has finished in their conversation."""
         return [text for asked in self.asked() for text in asked.found]
@@ -262,6 +266,10 @@ class Person(ABC):
 
     async def answered(self, place: str) -> None:
         while not self.found(place):
+            await asyncio.sleep(LOOK_S)
+
+    async def has_begun(self, place: str) -> None:
+        while not self.begun(place):
             await asyncio.sleep(LOOK_S)
 
     def truth(self, talk: Talk) -> list[str]:

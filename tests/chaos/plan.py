@@ -8,8 +8,9 @@ from dataclasses import dataclass
 class Plan:
     """`conversations` are of all platforms together; `faults` and `storms` are shares, of calls and of lives; every
     message arrives up to `copies` times; `noise` is how many malformed events come with one conversation, on average.
-    `kinds` are the names of what people do; None is everything. With `aims`, such as "after chat.update", every kill is
-    at one of these steps, taken in turn, and no life ends otherwise; what is `held` answers nothing until then."""
+    `kinds` are the names of what people do; None is everything. With `aims`, such as "after chat.update" or
+    "after INSERT turns", every kill is at one of these steps, taken in turn, and no life ends otherwise. What is `held`
+    ends no answer until that kill, or where there are no aims, until somebody stops one."""
 
     kills: int = 1000
     conversations: int = 500

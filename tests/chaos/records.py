@@ -19,6 +19,7 @@ import httpx
 from playwright.async_api import TimeoutError
 
 from core.i18n import LANGUAGES, Translator
+from core.image import tile_ids
 from tests.bots.web.browser import CHROMIUM, started, visit
 from tests.chaos.crowd import Crowd
 from tests.chaos.people import STOPPED, Book, Person, Turn, words
@@ -28,6 +29,7 @@ Complaint = tuple[str, str]  # the check, and what it saw
 
 ARCHIVE = "conversation.zip"
 PAGES = 4  # conversations that are opened in a browser; it is slow
+ENDS = "stopped"  # how the store calls it
 BOX = "bbox"  # in an answer with it, a box is drawn and the words are others
 PAGES_NOTE = "Pages looked at: {shown} of {of}. For others, ask about “page {example}”, for example."
 
@@ -35,24 +37,32 @@ PAGES_NOTE = "Pages looked at: {shown} of {of}. For others, ask about “page {e
 @dataclass(frozen=True)
 class Record:
     """One turn as it was read; `pictures` are how their ids begin, "" where one was removed; None is what cannot be
-    read."""
+    read. `stopped` is whether it ended so."""
 
     question: str
     answer: str
     pictures: tuple[str, ...] | None
     rating: int | None = None
+    stopped: bool | None = None
 
 
 def in_database(path: Path, person: Person) -> list[Record]:
-    query = """SELECT turns.id, text, answer, rating FROM turns JOIN conversations ON conversations.id = conversation_id
+    query = """SELECT turns.id, text, answer, rating, ending
+        FROM turns JOIN conversations ON conversations.id = conversation_id
         WHERE conversation_id = ? AND turns.chapter = conversations.chapter AND NOT replaced ORDER BY position"""
     pictures = """SELECT pictures.image_id FROM turn_pictures JOIN pictures ON pictures.id = picture_id
         WHERE turn_id = ? ORDER BY place"""
     with _opened(path) as database:
         rows = database.execute(query, (person.conversation,)).fetchall()
         return [
-            Record(text, said, tuple(id or "" for (id,) in database.execute(pictures, (turn,))), rating or 0)
-            for turn, text, said, rating in rows
+            Record(
+                text,
+                said,
+                tuple(id or "" for (id,) in database.execute(pictures, (turn,))),
+                rating or 0,
+                ending == ENDS,
+            )
+            for turn, text, said, rating, ending in rows
         ]
 
 
@@ -95,6 +105,15 @@ def orphans(path: Path) -> list[Complaint]:
         return [("forgotten", f"no conversation shows the picture {id}") for (id,) in database.execute(query)]
 
 
+def computed(folder: Path) -> list[Complaint]:
+    """What the cache still has of pictures that are gone. After a kill it may stay for an hour."""
+    with _opened(folder / "answers.db") as database:
+        kept = {id for (id,) in database.execute("SELECT id FROM images")}
+    names = {f"picture-{each}" for id in kept for each in (id, *tile_ids(id))}
+    left = [path.stem for path in (folder / "cache").rglob("picture-*.safetensors") if path.stem not in names]
+    return [("forgotten", f"the cache still has {name}") for name in left]
+
+
 async def over_rest(client: httpx.AsyncClient, person: Person) -> list[Record]:
     read = (await client.get(f"/api/v1/conversations/{person.conversation}")).raise_for_status().json()
     return [
@@ -103,6 +122,7 @@ async def over_rest(client: httpx.AsyncClient, person: Person) -> list[Record]:
             turn["answer"]["text"],
             tuple(picture["url"].partition("?of=")[2] for picture in turn["pictures"]),
             turn["answer"]["rating"],
+            turn["answer"]["ending"] == ENDS,
         )
         for turn in read["turns"]
     ]
@@ -115,7 +135,12 @@ def taken_along(data: bytes) -> list[Record]:
         ids = {picture["number"]: picture["sha256"] for picture in told["pictures"] if packed.read(picture["file"])}
         text = packed.read("transcript.md").decode()
     records = [
-        Record(turn["question"], turn["answer"], tuple(ids[number] for number in turn["pictures"]))
+        Record(
+            turn["question"],
+            turn["answer"],
+            tuple(ids[number] for number in turn["pictures"]),
+            stopped=turn["ending"] == ENDS,
+        )
         for turn in told["turns"]
     ]
     missing = [record.answer for record in records if words(record.answer) not in words(text)]
@@ -192,6 +217,10 @@ def differences(person: Person, read: Sequence[Record], book: Book) -> list[str]
             left.pop(0)
             if turn.shown and not any(_says(record, text) for text in asked.found):
                 found.append(f"{record.question!r} was answered {asked.found}, and read is {record.answer!r}")
+            if turn.shown and asked.found and record.stopped is (STOPPED not in "".join(asked.found)):
+                found.append(
+                    f"{record.question!r} was answered {asked.found}, and read is that stopped={record.stopped}"
+                )
             if turn.rating and record.rating not in (None, turn.rating):
                 found.append(f"{record.question!r} was rated {turn.rating}, and read is {record.rating}")
             if record.pictures is not None and (wrong := _wrong_pictures(record.pictures, turn, book)):

@@ -7,7 +7,8 @@ from inspect import Parameter
 
 import pytest
 
-from tests.chaos.mutants import MUTANTS, Mutant, found
+from tests.chaos.mutant import HELD, Mutant, found
+from tests.chaos.mutants import MUTANTS
 from tests.chaos.mutation import NO_FAULT, PLANS, Trial, try_out
 
 SELVES = ("self", "inbox", "turns", "quota")  # what a method's own object is called
@@ -16,7 +17,7 @@ SELVES = ("self", "inbox", "turns", "quota")  # what a method's own object is ca
 def test_every_mutant_replaces_functions_that_are_there() -> None:
     assert len(MUTANTS) >= 15
     assert set(MUTANTS) == set(PLANS)
-    for mutant in MUTANTS.values():
+    for mutant in (*MUTANTS.values(), HELD):
         for target in mutant.targets:
             holder, name = found(target)
             replaced = getattr(holder, name)

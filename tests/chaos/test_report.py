@@ -6,18 +6,23 @@ import sqlite3
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import cast
 
 import pytest
 
+from core.image import tile_ids
+from tests.chaos.crowd import Crowd
 from tests.chaos.kinds import forwards
 from tests.chaos.nursery import Life
 from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
 from tests.chaos.people import Book, Person, Talk, Turn, anything, begins, exactly, own
+from tests.chaos.plan import Plan
 from tests.chaos.points import Points
-from tests.chaos.records import Record, differences, left_in_database, orphans
+from tests.chaos.records import Record, computed, differences, left_in_database, orphans
 from tests.chaos.report import Report
+from tests.chaos.site import Site
 
 ANSWER = "The total is 8."
 NO_PICTURE = "Send a picture with your question, or reply to a picture and ask about it."
@@ -142,6 +147,14 @@ def test_what_is_remembered_is_what_was_seen(reader: Reader) -> None:
         [Record("Total?", ANSWER, ("1" * 8,))],
     ):
         assert differences(reader, bad, reader.book), bad
+
+
+def test_an_answer_that_was_stopped_is_kept_as_such_and_no_other_one_is(reader: Reader) -> None:
+    reader.wants("first", begins(ANSWER), Turn(("Total?",)))
+    for shown, stopped in (("The total (stopped)", True), ("The total", False)):
+        reader.stands["first"] = [shown]
+        read = [[Record("Total?", "The total", (), stopped=kept)] for kept in (stopped, None, not stopped)]
+        assert [bool(differences(reader, each, reader.book)) for each in read] == [False, False, True]
 
 
 def test_a_thumb_the_pages_of_a_document_and_what_was_removed_are_read_again(reader: Reader) -> None:
@@ -298,6 +311,28 @@ def test_a_forgotten_picture_and_one_that_no_conversation_shows_are_seen(reader:
     reader.forgot, reader.forgotten_pictures = True, ["one", "three"]
     assert left_in_database(tmp_path / "answers.db", reader) == [("forgotten", "the picture one is still there")]
     assert orphans(tmp_path / "answers.db") == [("forgotten", "no conversation shows the picture two")]
+
+
+def test_what_was_computed_from_a_picture_that_is_gone_is_seen(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "answers.db") as database:
+        database.executescript("CREATE TABLE images (id); INSERT INTO images VALUES ('one')")
+    (tmp_path / "cache" / "a model").mkdir(parents=True)
+    for name in ("picture-one", f"picture-{tile_ids('one')[1]}", "rows-one-two", "picture-two"):
+        (tmp_path / "cache" / "a model" / f"{name}.safetensors").touch()
+    assert computed(tmp_path) == [("forgotten", "the cache still has picture-two")]
+
+
+async def test_all_talks_come_as_often() -> None:
+    told = Counter[Talk]()
+
+    async def tell(_: Person, talk: Talk) -> None:
+        told[talk] += 1
+
+    crowd = Crowd(cast(Site, SimpleNamespace(person=lambda *_: Reader())), Plan(talks=3), random.Random(1))
+    for _ in range(6):
+        crowd.bring("telegram", tell)
+    await asyncio.sleep(0)
+    assert list(told.values()) == [2, 2, 2]
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from pathlib import Path
 from tests.chaos.crowd import Crowd, Stuck
 from tests.chaos.disks import small_disk
 from tests.chaos.engines import Engines
-from tests.chaos.fate import MOMENTS, set_clock
+from tests.chaos.fate import CHANGING, MOMENTS, set_clock
 from tests.chaos.nursery import Nursery
 from tests.chaos.people import Book
 from tests.chaos.plan import Plan
 from tests.chaos.points import Points
-from tests.chaos.records import read_again, recorded
+from tests.chaos.records import computed, read_again, recorded
 from tests.chaos.report import Report
 from tests.chaos.site import Site
 from tests.chaos.spells import Spells
@@ -88,7 +88,7 @@ class Storm:
                     await self._live((kills + 1) * plan.conversations // plan.kills)
                     self._tell(began)
                 await self._weather
-                await self._start(None)
+                await self._start(None, plan.held and not plan.aims)
                 await self._crowd.ask(plan.conversations)
             except (Stuck, RuntimeError, TimeoutError) as error:
                 report.complain("given up", f"{error!r}")
@@ -98,6 +98,8 @@ class Storm:
                 engines.faults = 0
             report.judge_disk(self._folder)
             report.read_again, complaints = await read_again(self._site, self._crowd, plan.browser)
+            if not report.kills:
+                complaints += computed(self._folder)
             for complaint in complaints:
                 report.complain(*complaint)
             report.seconds = time.monotonic() - began
@@ -115,10 +117,13 @@ class Storm:
 
     # The service
 
-    async def _start(self, moment: str | None, held: bool = False) -> None:
+    async def _start(self, moment: str | None, held: bool = False, commit: str | None = None) -> None:
+        """A life that dies at the first `commit` of that name, or else at one that the dice choose."""
         fate: dict[str, object] = {"clock": str(self._clock), "diary": str(self._diary), "mutant": self._mutant}
         fate["held"] = held
-        if moment in MOMENTS:
+        if commit:
+            fate |= {"moment": moment, "step": commit, "writes": 1}
+        elif moment in MOMENTS:
             step = self._points.aim(moment.split()[0], self._points.commits, self._dice)
             fate |= {"moment": moment, "step": step, "writes": self._dice.randint(1, 4 if step else 25)}
         await self._site.start(fate)
@@ -160,13 +165,18 @@ class Storm:
     async def _live_until_aim(self, conversations: int) -> None:
         """One life until it is killed at the next of the steps that are aimed at."""
         when, _, step = next(self._aims).partition(" ")
-        await self._start(None, self._plan.held)
-        self._site.platforms.on_step = lambda name: self._on_step(name, when, step, 1)
+        if step.startswith(CHANGING):
+            await self._start(f"{when} a commit", self._plan.held, step)
+        else:
+            await self._start(None, self._plan.held)
+            self._site.platforms.on_step = lambda name: self._on_step(name, when, step, 1)
         await self._site.until_ready()
         await self._crowd.ask(conversations)
         async with asyncio.timeout(self._plan.patience_s):
             await self._site.life.wait()
-        if await self._end() != -9:
+        status = await self._end()
+        self._points.learn(self._diary)
+        if status != -9:
             raise self._site.strange_end()
         self._report.kills[f"{when} {step}"] += 1
 

@@ -29,6 +29,8 @@ from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
 
+PLACEHOLDERS = ("One moment …", "请稍候 …")  # before an answer
+
 SECRET = "a-secret-of-the-tests"
 PATIENCE_S = 30.0  # the machine may be busy
 
@@ -113,10 +115,7 @@ class Chatting:
 def is_finished(message: Json) -> bool:
     """Return whether a message is neither a placeholder nor a growing text. Those have a Stop button."""
     markup = message.get("reply_markup", {"inline_keyboard": [[{"callback_data": ""}]]})
-    return markup["inline_keyboard"][0][0]["callback_data"] != "stop" and message.get("text") not in (
-        "One moment …",
-        "请稍候 …",
-    )
+    return markup["inline_keyboard"][0][0]["callback_data"] != "stop" and message.get("text") not in PLACEHOLDERS
 
 
 @pytest.fixture(autouse=True)
