@@ -1,7 +1,11 @@
 """Manage folders of computed files. Anything in their way is removed, because it can be computed again."""
 
 import errno
+import os
 import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 PRIVATE_FOLDER_MODE = 0o700  # computed files reveal people's pictures and words
@@ -40,3 +44,16 @@ def replace(made: Path, path: Path) -> Path:
     if path.is_dir() and not path.is_symlink():
         remove(path)
     return made.replace(path)
+
+
+@contextmanager
+def replacing(path: Path, suffix: str = "") -> Iterator[Path]:
+    """Yield a new file beside `path` to be written, which then replaces it; after an error all stays as it was."""
+    handle, name = tempfile.mkstemp(dir=path.parent, suffix=suffix)
+    os.close(handle)
+    made = Path(name)
+    try:
+        yield made
+        replace(made, path)
+    finally:
+        made.unlink(missing_ok=True)

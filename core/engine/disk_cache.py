@@ -7,7 +7,6 @@ content is computed again.
 import logging
 import os
 import stat
-import tempfile
 import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -116,18 +115,13 @@ class DiskCache:
             return None
 
     def _write(self, name: str, arrays: Arrays) -> None:
-        """Write all arrays or nothing, in the writer's thread. A full disk costs a computation later, no answer now."""
+        """Write arrays in the writer's thread. A full disk costs a computation later, no answer now."""
         try:
             cache_folder.make(self._folder, below=self._root.parent)  # an operator may have emptied the cache
             if not self._make_room(FILE_HEADER_BYTES + sum(array.nbytes for array in arrays.values())):
                 return
-            handle, temporary = tempfile.mkstemp(dir=self._folder, suffix=".safetensors.tmp")
-            os.close(handle)
-            try:
-                save_file(arrays, temporary, {"seal": self._seal(arrays)})
-                cache_folder.replace(Path(temporary), self._path(name))
-            finally:
-                Path(temporary).unlink(missing_ok=True)
+            with cache_folder.replacing(self._path(name), ".safetensors.tmp") as unfinished:
+                save_file(arrays, unfinished, {"seal": self._seal(arrays)})
             if "rows" in arrays:
                 self.rows[name] = arrays["rows"]
         except Exception as error:

@@ -6,8 +6,6 @@ All gigabytes are read once for it. Then the hash is remembered with the size, t
 import hashlib
 import json
 import logging
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +72,10 @@ def _read(note: Path) -> dict[str, Any]:
 
 
 def _write(note: Path, known: dict[str, Any]) -> None:
-    """Remember a hash, as a whole or not at all. Otherwise it is computed again."""
+    """Remember a hash. Otherwise it is computed again."""
     try:
         note.parent.mkdir(mode=cache_folder.PRIVATE_FOLDER_MODE, parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=note.parent)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                json.dump(known, file)
-            cache_folder.replace(Path(name), note)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with cache_folder.replacing(note) as unfinished:
+            unfinished.write_text(json.dumps(known), "utf-8")
     except OSError as error:
         log.warning("the model is read again at the next start: %s", error)

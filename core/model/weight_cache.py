@@ -5,7 +5,6 @@ Each file carries a checksum, which is checked while its pages are read: damaged
 
 import logging
 import os
-import tempfile
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -70,14 +69,8 @@ class WeightCache:
         return found
 
     def _write(self, path: Path, tensors: Tensors) -> None:
-        """Write all tensors or nothing: a crash leaves the old state."""
-        handle, name = tempfile.mkstemp(dir=self._folder, suffix=UNFINISHED)
-        os.close(handle)
-        try:
-            save_file(tensors, name, {"seal": self._seal(tensors)})
-            cache_folder.replace(Path(name), path)
-        finally:
-            Path(name).unlink(missing_ok=True)
+        with cache_folder.replacing(path, UNFINISHED) as unfinished:
+            save_file(tensors, unfinished, {"seal": self._seal(tensors)})
 
     def _seal(self, tensors: Tensors) -> str:
         """Return a checksum of names, shapes and content."""
