@@ -142,15 +142,13 @@ class DiskCache:
 
     def _forget(self, selects: Selects, before: float) -> None:
         """Remove what `selects` picks, in the writer's thread, after all that is still to be written."""
-        for path in list(self._root.rglob("*.safetensors*")):  # including unfinished files of a killed process
+        for used, _, path in cache_space.files(self._root):
+            if used >= before:
+                continue
             try:
-                if path.lstat().st_mtime >= before:
-                    continue
                 rows = self._rows_of(path) if path.name.startswith("rows-") else None
                 if selects(path.stem, rows):
                     self._unlink(path)
-            except FileNotFoundError:
-                continue
             except Exception as error:
                 log.warning("%s cannot be removed: %s", path, error)
 
