@@ -67,6 +67,11 @@ class Costs:
         return job.patches * (self.patch or 0.0) + job.rows * (self.row or 0.0)
 
     @property
+    def seconds_beside_decoding(self) -> float:
+        """Return what a decoding step leaves for new requests. They always progress, however slow decoding is."""
+        return max(DECODING_STEP_SECONDS - (self.token or 0.0), DECODING_STEP_SECONDS / 4)
+
+    @property
     def known(self) -> bool:
         return None not in (self.patch, self.row, self.token)
 
@@ -109,20 +114,14 @@ class Scheduler(Generic[J]):
         prefilling = self._prefilling(now)
         if not decode and not prefilling:
             return None
-        seconds = (DECODING_STEP_SECONDS if decode else PREFILL_STEP_SECONDS) - (
-            self.costs.token or 0.0 if decode else 0.0
-        )
-        seconds = max(seconds, DECODING_STEP_SECONDS / 4)  # new requests always progress, however slow decoding is
+        seconds = self.costs.seconds_beside_decoding if decode else PREFILL_STEP_SECONDS
         if prefilling and prefilling[0].patches:
             return Step(decode, (), prefilling[0], seconds)
         return Step(decode, self._share(prefilling, seconds), None, seconds)
 
     def _prefilling(self, now: float) -> list[J]:
         found = [job for job in self.running if job.patches or job.rows]
-        return sorted(
-            found,
-            key=lambda job: self.costs.seconds_to_first_token(job) - AGEING_SECONDS_PER_SECOND * (now - job.arrived),
-        )
+        return sorted(found, key=lambda job: _rank(job, self.costs.seconds_to_first_token(job), now))
 
     def _share(self, prefilling: list[J], seconds: float) -> tuple[tuple[J, int], ...]:
         """Divide the step's rows among jobs that need no more encoding, in the given order."""
@@ -155,8 +154,7 @@ class Scheduler(Generic[J]):
         written, and queued jobs join as bytes become free.
         """
         token = self.costs.token or 0.0
-        # Seconds of a decoding step that are left for prefill.
-        share = max(DECODING_STEP_SECONDS - token, DECODING_STEP_SECONDS / 4)
+        share = self.costs.seconds_beside_decoding
         cost = {job: self.costs.seconds_to_first_token(job) for job in self.running if job.patches or job.rows}
         tokens = {job: self._tokens(job) for job in self.running if job not in cost}
         queue, free = deque(self.waiting), self.limit - self.used
@@ -167,11 +165,7 @@ class Scheduler(Generic[J]):
                 admitted = queue.popleft()
                 free -= admitted.bytes
                 cost[admitted] = self.costs.seconds_to_first_token(admitted)
-            job = min(
-                cost,
-                key=lambda each: cost[each] - AGEING_SECONDS_PER_SECOND * (now + elapsed - each.arrived),
-                default=None,
-            )
+            job = min(cost, key=lambda each: _rank(each, cost[each], now + elapsed), default=None)
             slow = (token + share) / share if tokens else 1.0
             per_token = (token + share) if job else token
             soonest = min(tokens.values(), default=math.inf) * per_token  # until an answer ends and frees its bytes
@@ -194,3 +188,8 @@ class Scheduler(Generic[J]):
     def _tokens(self, job: J) -> float:
         """Estimate how many tokens are left of the job's answer."""
         return max(1.0, min(job.answer_tokens, self.costs.answer) - job.written)
+
+
+def _rank(job: Job, seconds: float, now: float) -> float:
+    """Return what orders jobs, the next one first: `seconds` of work until the first token, less for waiting."""
+    return seconds - AGEING_SECONDS_PER_SECOND * (now - job.arrived)
