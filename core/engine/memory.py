@@ -67,7 +67,7 @@ class Memory:
         kv = sequence.computed
         self._share()
         try:
-            if closing and sequence.answer_ids:
+            if closing and sequence.text.ids:
                 self._model.forward([sequence.closing_pass(self._closing)])
             if kv.is_finite(sequence.reused):
                 rows = sequence.rows_with(self._closing)[: kv.length]

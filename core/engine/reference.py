@@ -15,19 +15,17 @@ from transformers.generation.streamers import BaseStreamer
 
 from core.answer import Answer, Ending, Figures
 from core.conversation import Conversation, Turn
+from core.engine.answer_text import AnswerText
 from core.engine.any_model import make_inputs
 from core.engine.certainty import Certainty
 from core.engine.generation_config import sampling_of
 from core.engine.memory import explain
-from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
 from core.engine.sampler import apply_penalties, check
 from core.engine.stats import EngineStats
-from core.engine.stop import StopTexts
-from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, QueueFull
-from core.events import Piece, Waiting
+from core.events import Waiting
 from core.sampling import Sampling
 
 log = logging.getLogger(__name__)
@@ -40,7 +38,7 @@ class ReferenceWorker:
     def __init__(self, model: Any, processor: Any, context: int, max_waiting: int) -> None:
         self.grammars = None
         self._model, self._processor = model, processor
-        self._text = _Text(processor.tokenizer)
+        self._decoder = _Decoder(processor.tokenizer)
         self._sampling = sampling_of(model.generation_config.to_dict())
         self._context, self._max_waiting = context, max_waiting
         self._queue = WorkQueue()
@@ -120,8 +118,8 @@ class ReferenceWorker:
         inputs = inputs.to(self._model.device)
         looked = time.monotonic()
         torch.manual_seed(sampling.seed) if sampling.seed is not None else torch.seed()
-        certainty = Certainty(request.doubt)
-        watch = _Watch(self, request, self._text, StopTexts(sampling.stop), certainty)
+        text = AnswerText(self._decoder, request.send, sampling.stop, request.doubt)
+        watch = _Watch(self, request, text)
         temperature = sampling.temperature or 0.0
         sampled = {"temperature": temperature, "top_p": sampling.top_p, "top_k": sampling.top_k} if temperature else {}
         self._model.generate(
@@ -130,20 +128,22 @@ class ReferenceWorker:
             **sampled,
             repetition_penalty=sampling.repetition_penalty,
             max_new_tokens=tokens,
-            logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1], certainty)]),
-            stopping_criteria=StoppingCriteriaList([watch.stopping]),
+            logits_processor=LogitsProcessorList([_Presence(sampling, inputs["input_ids"].shape[1], text.certainty)]),
+            stopping_criteria=StoppingCriteriaList([_Stopping(watch)]),
             streamer=watch,
         )
         now, first = time.monotonic(), watch.first or time.monotonic()
         figures = Figures(
             queue_s=max(0.0, begin - request.arrived), image_s=looked - begin, prefill_s=first - looked,
-            decode_s=now - first, prompt_tokens=int(inputs["input_ids"].shape[1]), answer_tokens=len(watch.ids),
+            decode_s=now - first, prompt_tokens=int(inputs["input_ids"].shape[1]), answer_tokens=len(text.ids),
             shown_whole=request.conversation.turns[-1].shown_whole(shown),
         )  # fmt: skip
-        self._stats.tokens_written += len(watch.ids)
+        self._stats.tokens_written += len(text.ids)
         self._stats.image_s, self._stats.prefill_s = looked - begin, first - looked
         self._stats.decode_s += now - first
-        return watch.finish(figures, tokens, self._eos_token_ids())
+        is_done = len(text.ids) < tokens or not self._eos_token_ids().isdisjoint(text.ids[-1:])
+        said, ending = text.finish(text.ending or (Ending.DONE if is_done else Ending.LENGTH))
+        return Answer(said, ending, figures)
 
     def _eos_token_ids(self) -> set[int]:
         found = self._model.generation_config.eos_token_id
@@ -175,8 +175,8 @@ class ReferenceWorker:
             turns = turns[(len(turns) + 1) // 2 :]
 
 
-class _Text:
-    """What `Detokenizer` and `Repetition` need of a tokenizer."""
+class _Decoder:
+    """What `AnswerText` needs of a tokenizer."""
 
     def __init__(self, tokenizer: Any) -> None:
         self._tokenizer = tokenizer
@@ -200,20 +200,12 @@ class _Presence(LogitsProcessor):  # type: ignore[misc]
 
 
 class _Watch(BaseStreamer):  # type: ignore[misc]
-    """Hears every token: sends pieces, and lets the worker take in what comes meanwhile."""
+    """Hears every token, and lets the worker take in what comes meanwhile."""
 
-    def __init__(
-        self, worker: ReferenceWorker, request: EngineRequest, text: _Text, stop: StopTexts, certainty: Certainty
-    ) -> None:
-        self._worker, self._request, self._decode = worker, request, text.decode
-        self._detokenizer, self._repetition = Detokenizer(text), Repetition(text.decode)
-        self._stop, self._certainty = stop, certainty
+    def __init__(self, worker: ReferenceWorker, request: EngineRequest, text: AnswerText) -> None:
+        self._worker, self._request, self._text = worker, request, text
         self._prompt = True
-        self._said = ""
-        self._good: int | None = None
-        self.ids: list[int] = []
         self.first: float | None = None
-        self.stopping = _Stopping(self)
 
     def put(self, value: Tensor) -> None:
         if self._prompt:  # comes first
@@ -221,35 +213,13 @@ class _Watch(BaseStreamer):  # type: ignore[misc]
             return
         self.first = self.first or time.monotonic()
         for token in value.flatten().tolist():
-            self.ids.append(token)
-            self._say(self._stop.add(self._detokenizer.add(token)))
-            self._good = self._repetition.add(token) if self._good is None else self._good
+            self._text.add(token)
 
-    def end(self) -> None:
-        self._say(self._stop.add(self._detokenizer.finish()))
-        self._say(self._stop.finish())
+    def end(self) -> None: ...
 
     @property
     def over(self) -> bool:
-        return self._worker.receive() or self._request.closed.is_set() or self._is_complete
-
-    @property
-    def _is_complete(self) -> bool:
-        return self._good is not None or self._stop.found or self._certainty.is_hopeless
-
-    def finish(self, figures: Figures, limit: int, eos_token_ids: set[int]) -> Answer:
-        if (doubt := self._certainty.doubt) is not None:
-            return Answer(doubt, Ending.DONE, figures)
-        if self._good is not None:
-            text = self._decode(self.ids[: self._good]).rstrip(UNFINISHED_CHARACTER)
-            return Answer(text, Ending.REPEATED, figures)
-        is_done = self._stop.found or (bool(self.ids) and self.ids[-1] in eos_token_ids)
-        return Answer(self._said, Ending.DONE if is_done or len(self.ids) < limit else Ending.LENGTH, figures)
-
-    def _say(self, text: str) -> None:
-        if text:
-            self._said += text
-            self._request.send(Piece(text))
+        return self._worker.receive() or self._request.closed.is_set() or self._text.ending is not None
 
 
 class _Stopping(StoppingCriteria):  # type: ignore[misc]

@@ -7,14 +7,10 @@ import numpy as np
 import torch
 
 from core.answer import Answer, Ending, Figures
-from core.engine.certainty import Certainty
+from core.engine.answer_text import AnswerText
 from core.engine.prompt import Ints, Prompt
-from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest
 from core.engine.scheduler import Job
-from core.engine.stop import StopTexts
-from core.engine.tokenizer import Detokenizer
-from core.events import Piece
 from core.model.kv import KV
 from core.model.model import ForwardInput
 from core.sampling import Sampling
@@ -24,20 +20,15 @@ from core.sampling import Sampling
 class Sequence(Job):
     prompt: Prompt
     request: EngineRequest
-    detokenizer: Detokenizer
+    text: AnswerText
     sampling: Sampling
     generator: torch.Generator
-    repetition: Repetition
-    stop: StopTexts
-    certainty: Certainty
     clock: Callable[[], float]
     kv: KV | None = None
     reused: int = 0  # rows of the prompt that were taken from the cache
     missing: list[str] = field(default_factory=list)  # ids of pictures still to be encoded
     new_pictures: int = 0
     looking: int = 0  # number of the picture being encoded
-    answer_ids: list[int] = field(default_factory=list)
-    text: str = ""
     figures: Figures = field(default_factory=Figures)
     since: float = 0.0  # when the current stage began
     told: tuple[int, float | None, float] | None = None  # position, seconds, and when they were sent
@@ -61,8 +52,8 @@ class Sequence(Job):
         return self.kv
 
     def decode_pass(self) -> ForwardInput:
-        position = self.prompt.next_position + len(self.answer_ids) - 1
-        ids = np.array(self.answer_ids[-1:], np.int64)
+        position = self.prompt.next_position + len(self.text.ids) - 1
+        ids = np.array(self.text.ids[-1:], np.int64)
         return ForwardInput(self.computed, ids, np.full((3, 1), position), [], True)
 
     def prefill_pass(self, rows: int, features: Callable[[str], torch.Tensor]) -> ForwardInput:
@@ -95,52 +86,24 @@ class Sequence(Job):
 
         The answer's last token may not be computed yet.
         """
-        return np.concatenate([self.prompt.keys, np.array([*self.answer_ids, *following], np.int64)])
-
-    @property
-    def allowed(self) -> torch.Tensor | None:
-        """The tokens that may come next, as booleans (vocabulary,), if the answer must obey a schema."""
-        grammar = self.request.grammar
-        return None if grammar is None else grammar.allowed()
+        return np.concatenate([self.prompt.keys, np.array([*self.text.ids, *following], np.int64)])
 
     def add(self, token: int) -> None:
         """Add a token to the answer. Raises `BadSchema`."""
-        self.answer_ids.append(token)
         self.written += 1
-        if self.request.grammar is not None:
-            self.request.grammar.add(token)
-        self.say(self.detokenizer.add(token))
-
-    def good_tokens(self, token: int) -> int | None:
-        """Return how many tokens are good once the answer is a loop. A schema may ask for a long list of one thing."""
-        return self.repetition.add(token) if self.request.grammar is None else None
+        self.text.add(token)
 
     @property
-    def is_complete(self) -> bool:
-        """Whether nothing may follow: a text that stops the answer was found, or its schema allows no more."""
-        grammar = self.request.grammar
-        return self.stop.found if grammar is None else grammar.complete
+    def ending(self) -> Ending | None:
+        """How the answer ends here, or None if it may go on."""
+        return self.text.ending or (Ending.LENGTH if self.written >= self.answer_tokens else None)
 
-    def say(self, text: str) -> None:
-        """Add to the answer what is certain to be no text that stops it."""
-        self._show(self.stop.add(text))
-
-    def say_last(self) -> None:
-        """Say what was held back: broken characters, and beginnings of texts that would have stopped the answer."""
-        self.say(self.detokenizer.finish())
-        self._show(self.stop.finish())
-
-    def _show(self, text: str) -> None:
-        if text:
-            self.text += text
-            self.request.send(Piece(text))
-
-    def answer(self, ending: Ending) -> Answer:
+    def answer(self, text: str, ending: Ending) -> Answer:
         figures = replace(
             self.figures,
             prompt_tokens=len(self.prompt.ids),
             reused_tokens=self.reused,
-            answer_tokens=len(self.answer_ids),
+            answer_tokens=len(self.text.ids),
             shown_whole=self.request.conversation.turns[-1].shown_whole(self.prompt.images),
         )
-        return Answer(self.text, ending, figures)
+        return Answer(text, ending, figures)

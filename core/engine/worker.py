@@ -10,22 +10,20 @@ import torch
 from torch import Tensor
 
 from core.answer import Ending
+from core.engine.answer_text import AnswerText
 from core.engine.cache import Cache
-from core.engine.certainty import Certainty
 from core.engine.generation_config import GREEDY
 from core.engine.grammar import Grammars
 from core.engine.image_encoder import ImageEncoder
 from core.engine.memory import Memory, explain, out_of_memory
 from core.engine.model_runner import ModelRunner
 from core.engine.prompt import Prompt, Prompter
-from core.engine.repetition import Repetition
 from core.engine.request import EngineRequest, Forget, KeepOnly
 from core.engine.sampler import sample
 from core.engine.scheduler import Scheduler
 from core.engine.sequence import Sequence
 from core.engine.stats import EngineStats
-from core.engine.stop import StopTexts
-from core.engine.tokenizer import UNFINISHED_CHARACTER, Detokenizer, Tokenizer
+from core.engine.tokenizer import Tokenizer
 from core.engine.work_queue import Message, WorkQueue, restarting
 from core.errors import BadQuestion, BotError, OutOfMemory, QueueFull, Unanswerable
 from core.events import Looking, Waiting
@@ -179,12 +177,9 @@ class ModelWorker:
             arrived=min(now, request.arrived),
             answer_tokens=tokens,
             prompt=prompt,
-            detokenizer=Detokenizer(self._tokenizer),
+            text=AnswerText(self._tokenizer, request.send, sampling.stop, request.doubt, request.grammar),
             sampling=sampling,
             generator=generator,
-            repetition=Repetition(self._tokenizer.decode),
-            stop=StopTexts(sampling.stop if request.grammar is None else ()),
-            certainty=Certainty(request.doubt),
             request=request,
             clock=self._clock,
             since=now,
@@ -251,32 +246,23 @@ class ModelWorker:
             return
         sequence.add(token)
         self._totals.tokens_written += 1
-        if sequence.is_complete:
-            self._finish(sequence, Ending.DONE)
-        elif (good := sequence.good_tokens(token)) is not None:
-            self._finish(sequence, Ending.REPEATED, self._tokenizer.decode(sequence.answer_ids[:good]))
-        elif sequence.certainty.is_hopeless or sequence.written >= sequence.answer_tokens:
-            self._finish(sequence, Ending.LENGTH)
+        if (ending := sequence.ending) is not None:
+            self._finish(sequence, ending)
 
     def _draw(self, sequence: Sequence, logits: Tensor) -> int:
-        prompt = torch.from_numpy(sequence.prompt.ids)
-        answer, allowed = sequence.answer_ids, sequence.allowed
-        sequence.certainty.add(logits)
-        return sample(logits, sequence.sampling, sequence.generator, prompt, answer, allowed)
+        prompt, text = torch.from_numpy(sequence.prompt.ids), sequence.text
+        allowed = text.allowed
+        text.certainty.add(logits)
+        return sample(logits, sequence.sampling, sequence.generator, prompt, text.ids, allowed)
 
-    def _finish(self, sequence: Sequence, ending: Ending, good: str | None = None) -> None:
-        """Finish an answer. `good` is what is left of the text, if not all of it is."""
-        sequence.say_last()
-        if good is not None:
-            sequence.text = good.rstrip(UNFINISHED_CHARACTER)
-        if (doubt := sequence.certainty.doubt) is not None:
-            sequence.text, ending = doubt, Ending.DONE
+    def _finish(self, sequence: Sequence, ending: Ending) -> None:
+        text, ending = sequence.text.finish(ending)
         sequence.close_stage("decode_s")
         self._totals.answers += 1
         self._starved = None
         self._scheduler.costs.measure("answer", float(sequence.written))
         self._remove(sequence)
-        sequence.request.send(sequence.answer(ending))
+        sequence.request.send(sequence.answer(text, ending))
         self._memory.keep(sequence, closing=not self._sequences and self._queue.empty)
 
     def _announce(self, sequence: Sequence) -> None:
