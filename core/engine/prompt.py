@@ -86,11 +86,7 @@ class Prompter:
         if needed > room and conversation.is_tiled:
             return self.write(conversation.untiled, answer_tokens)
         if needed > room:
-            raise BadQuestion(
-                "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
-                'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
-                percent=-(-100 * (needed + len(system)) // (room + len(system))),
-            )
+            raise too_long(needed + len(system), room + len(system))
         return _join([system, *rows])
 
     def _newest(self, turns: Sequence[Turn], room: int) -> list["_Rows"]:
@@ -182,6 +178,14 @@ class _Rows:
     def _add(self, ids: Ints, keys: Ints | None = None, span: Span | None = None) -> None:
         self.parts.append((ids, ids if keys is None else keys, span))
         self._length += len(ids)
+
+
+def too_long(tokens: int, room: int) -> BadQuestion:
+    return BadQuestion(
+        "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
+        'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
+        percent=-(-100 * tokens // room),
+    )
 
 
 def picture_keys(image_id: str, rows: int) -> Ints:

@@ -20,11 +20,12 @@ from core.engine.any_model import make_inputs
 from core.engine.certainty import Certainty
 from core.engine.generation_config import sampling_of
 from core.engine.memory import explain
+from core.engine.prompt import too_long
 from core.engine.request import EngineRequest
 from core.engine.sampler import apply_penalties, check
 from core.engine.stats import EngineStats
 from core.engine.work_queue import Message, WorkQueue, restarting
-from core.errors import BadQuestion, BotError, QueueFull
+from core.errors import BotError, QueueFull
 from core.events import Waiting
 from core.sampling import Sampling
 
@@ -167,11 +168,7 @@ class ReferenceWorker:
             if len(turns) == 1 and conversation.is_tiled:
                 return self._fit(conversation.untiled, room)
             if len(turns) == 1:
-                raise BadQuestion(
-                    "Your question with its pictures is too long: it needs {percent} % of the room that I have. "
-                    'Ask about fewer pictures at once, by their numbers ("picture 1"), or in fewer words.',
-                    percent=-(-100 * needed // room),
-                )
+                raise too_long(needed, room)
             turns = turns[(len(turns) + 1) // 2 :]
 
 
