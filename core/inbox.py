@@ -10,7 +10,7 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import count, takewhile
+from itertools import chain, count, repeat, takewhile
 
 from core import trace
 from core.errors import Interrupted, StoreDown
@@ -321,15 +321,26 @@ class Inbox:
             lane.attempt = None  # it may have been whole, and only not been stored as finished
             lane.settle()
             await asyncio.sleep(pause)
-            posted: dict[int, tuple[str, ...]] | None = None
-            with suppress(Exception):  # answers sent meanwhile are edited, not sent again
-                posted = {message.id: message.posted_ids for message in await self.mailbox.unfinished(self._adapter)}
+            posted = await self._posted()
             # With what was revised up to now. An attempt that failed may have posted what it could not store.
-            batch = [replace(message, resumed=True) for message in lane.worked_on]
-            if posted is not None:
-                batch = [replace(message, posted_ids=posted[message.id]) for message in batch if message.id in posted]
-                if not batch:
-                    return  # it was forgotten meanwhile, or has expired
+            batch = [
+                replace(message, resumed=True, posted_ids=posted[message.id])
+                for message in lane.worked_on
+                if message.id in posted
+            ]
+            if not batch:
+                return  # it was answered or forgotten meanwhile, or has expired
+
+    async def _posted(self) -> dict[int, tuple[str, ...]]:
+        """Return what is posted for each unfinished message, by its id, as soon as that can be read.
+
+        Without it a message that is over would be answered again, and an answer would be sent, not edited.
+        """
+        for pause in chain(self._pauses_s, repeat(self._pauses_s[-1])):
+            with suppress(Exception):
+                return {message.id: message.posted_ids for message in await self.mailbox.unfinished(self._adapter)}
+            await asyncio.sleep(pause)
+        raise AssertionError("unreachable")
 
     async def _gather(self, conversation_id: str, lane: Lane) -> list[StoredMessage]:
         """Return the first message, or all messages of its album that follow directly."""

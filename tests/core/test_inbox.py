@@ -143,6 +143,33 @@ async def test_work_that_fails_for_a_while_keeps_its_place_in_line_and_what_it_s
     assert not await mailbox.unfinished("telegram")
 
 
+@pytest.mark.parametrize("over", [False, True])
+async def test_a_failed_attempt_is_not_followed_by_another_before_it_is_known_what_it_left(over: bool) -> None:
+    mailbox, tried, unreadable = MemoryMailbox(), list[tuple[str, ...]](), 2
+    read = mailbox.unfinished
+
+    async def unfinished(adapter: str) -> list[StoredMessage]:
+        nonlocal unreadable
+        if unreadable:
+            unreadable -= 1
+            raise StoreDown("My memory does not work at the moment.")
+        return await read(adapter)
+
+    async def work(messages: Sequence[StoredMessage]) -> None:
+        tried.append(messages[0].posted_ids)
+        if len(tried) == 1:
+            await mailbox.record_posted(messages[0].id, ["posted"])
+            mailbox.finished |= {messages[0].id} if over else set()
+            raise StoreDown("My memory does not work at the moment.")
+
+    mailbox.unfinished = unfinished  # type: ignore[method-assign]
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(0.0,))
+    await inbox.receive("k1", "c", "1")
+    await until_idle(inbox, "c")
+    assert tried == ([()] if over else [(), ("posted",)])
+    assert not unreadable
+
+
 async def test_an_album_waits_until_its_platform_has_handed_over_everything() -> None:
     desk, settled = Desk(), asyncio.Event()
     inbox = Inbox(MemoryMailbox(), "telegram", desk.work, gathering=lambda _: Gathering(0.01, settled))
