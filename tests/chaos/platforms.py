@@ -103,15 +103,19 @@ class Telegram(BotApi):
                             group.create_task(self._post_again(client, update))
 
     async def _post_until_taken(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> None:
-        while not await self._post(client, update):
+        """Or until the bot polls instead, and gets it so."""
+        while self.webhook and update in self._updates:
+            if await self._post(client, update):
+                with suppress(ValueError):
+                    self._updates.remove(dict(update))
+                return
             await asyncio.sleep(0.1)
-        with suppress(ValueError):
-            self._updates.remove(dict(update))
 
     async def _post_again(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> None:
         """As after an answer that got lost."""
         await asyncio.sleep(self._dice.uniform(*AGAIN_S))
-        await self._post(client, update)
+        if self.webhook:
+            await self._post(client, update)
 
     async def _post(self, client: httpx.AsyncClient, update: Mapping[str, Any]) -> bool:
         id = update["update_id"]

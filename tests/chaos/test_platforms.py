@@ -6,11 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import httpx
+import pytest
 from aiohttp import web
 
 from tests.bots.telegram.person import Person
+from tests.chaos import platforms
 from tests.chaos.platforms import SLACK_EVENTS, Slack, Telegram
 from tests.chaos.stubborn import StubbornWorkspace
+
+WEBHOOK = {"url": "https://bot.test/hook", "secret_token": "x", "allowed_updates": ["message"]}
 
 
 class Services:
@@ -53,7 +58,7 @@ async def test_telegram_posts_in_order_within_a_chat_only_and_some_updates_again
             for person in people:
                 person.says(word)
         telegram.posts_to = f"http://127.0.0.1:{services.ports[0]}"
-        telegram.webhook = {"url": "https://bot.test/hook", "secret_token": "x", "allowed_updates": ["message"]}
+        telegram.webhook = WEBHOOK
         posting = asyncio.create_task(telegram.post_updates())
         async with asyncio.timeout(30):
             while telegram.unconfirmed or len(services.taken) <= 12:
@@ -66,6 +71,47 @@ async def test_telegram_posts_in_order_within_a_chat_only_and_some_updates_again
         said = [each["message"] for _, each in services.taken if each["message"]["chat"]["id"] == person.chat.id]
         assert list(dict.fromkeys(message["text"] for message in said)) == ["one", "two", "three", "four"]
     assert telegram.disordered > 0
+
+
+async def test_telegram_goes_on_posting_where_the_bot_polled_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "AGAIN", 1.0)
+    monkeypatch.setattr(platforms, "AGAIN_S", (0.0, 0.0))
+    telegram, webhook = Telegram(random.Random(1)), WEBHOOK
+
+    class Polling(Services):
+        async def take(self, request: web.Request) -> web.Response:
+            if self.failing:
+                telegram.webhook = {}
+            return await super().take(request)
+
+    services = Polling(failing=2)
+    async with services.running(1), telegram:
+        person = Person(telegram, telegram.world.chat(1), 1)
+        person.says("one")
+        telegram.posts_to, telegram.webhook = f"http://127.0.0.1:{services.ports[0]}", webhook
+        posting = asyncio.create_task(telegram.post_updates())
+        async with asyncio.timeout(30):
+            while services.failing:
+                await asyncio.sleep(0.01)
+        telegram.take_update()  # by polling
+        person.says("two")
+        telegram.webhook = webhook
+        async with asyncio.timeout(30):
+            while telegram.unconfirmed:
+                await asyncio.sleep(0.01)
+        posting.cancel()
+        await asyncio.gather(posting, return_exceptions=True)
+    assert {each["message"]["text"] for _, each in services.taken} == {"two"}
+
+
+async def test_telegram_posts_nothing_once_the_bot_polls(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "AGAIN_S", (0.0, 0.0))
+    telegram = Telegram(random.Random(1))
+    telegram.repeat(update := {"update_id": 1})
+    async with httpx.AsyncClient() as client:
+        await telegram._post_again(client, update)
+        await telegram._post_until_taken(client, update)
+    assert (telegram.posted, telegram.unconfirmed) == ([], 1)
 
 
 async def test_each_copy_of_an_event_of_slack_is_posted_to_another_service() -> None:
