@@ -4,25 +4,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.model.checkpoint import Checkpoint
 from core.model.config import ModelConfig
 from core.model.kv import take_pages
 from core.model.layers import MLP, Attention, Layer, Norm
-from core.model.quantize import LinearFactory
+from core.model.quantize import LinearFactory, LinearLayer
 from core.model.rotary import PatchRotary, TextRotary
 from core.model.vision_layers import Block, LayerNorm, Merger, VisionEncoder
 
 
-class Embedding(nn.Module):
+@dataclass(frozen=True, slots=True)
+class Embedding:
     """Token embeddings in the checkpoint's own type, mapped into memory: only rows that are used are read from disk."""
 
-    def __init__(self, weight: Tensor) -> None:
-        super().__init__()
-        self.weight = weight
+    weight: Tensor
 
-    def forward(self, ids: Tensor) -> Tensor:
+    def __call__(self, ids: Tensor) -> Tensor:
         return self.weight[ids].float()
 
 
@@ -32,7 +31,7 @@ class LanguageModel:
     rotary: TextRotary
     layers: list[Layer]
     norm: Norm
-    head: Callable[[Tensor], Tensor]
+    head: LinearLayer
 
 
 class Loader:
@@ -119,10 +118,10 @@ class Loader:
     def _norm(self, at: str) -> LayerNorm:
         return LayerNorm(self._tensor(f"{at}.weight"), self._tensor(f"{at}.bias"))
 
-    def _linear(self, at: str) -> nn.Module:
+    def _linear(self, at: str) -> LinearLayer:
         return self._join(at, [at])
 
-    def _join(self, name: str, parts: list[str]) -> nn.Module:
+    def _join(self, name: str, parts: list[str]) -> LinearLayer:
         return self._factory.linear(name, lambda: self._read(parts))
 
     def _read(self, parts: list[str]) -> tuple[Tensor, Tensor | None]:

@@ -21,53 +21,50 @@ from core.model.weight_cache import WeightCache
 CHANNELS_AT_ONCE = 1024  # a vocabulary of 150,000 quantized at once in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1
 Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,)
+LinearLayer = Callable[[Tensor], Tensor]  # (rows, in) to (rows, out)
 
 
-class Linear(nn.Module):
+class Linear:
     """Multiply (rows, in) to (rows, out) with float32 weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
         self.weight, self.bias = weight.float(), bias
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         return nn.functional.linear(x, self.weight, self.bias)
 
 
-class Float16Linear(nn.Module):
+class Float16Linear:
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
         with warnings.catch_warnings():  # deprecated in favour of torchao, which has no such kernel; torch is pinned
             warnings.simplefilter("ignore")
             copied = weight.to(torch.float32, copy=True)  # it writes to what float16 cannot hold; ours is mapped
             self.packed = torch.ops.quantized.linear_prepack_fp16(copied, bias)
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         return torch.ops.quantized.linear_dynamic_fp16(x, self.packed)  # type: ignore[no-any-return]
 
 
-class BFloat16Linear(nn.Module):
+class BFloat16Linear:
     """Multiply with bfloat16 weights where FBGEMM is missing, on processors that are not x86."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
-        super().__init__()
         self.weight, self.bias = weight.bfloat16(), bias
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         y = nn.functional.linear(x.bfloat16(), self.weight).float()
         return y if self.bias is None else y + self.bias
 
 
-class Int8Linear(nn.Module):
+class Int8Linear:
     """Multiply with int8 weights as `quantize` makes them."""
 
     def __init__(self, kernel: Kernel, weights: dict[str, Tensor]) -> None:
-        super().__init__()
         self._kernel = kernel
         self.panels, self.scale, self.bias = weights["panels"], weights["scale"], weights.get("bias")
         self.steps, self.channels = float(weights["steps"]), int(weights["channels"])
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         return self._kernel.multiply(x, self.panels, self.scale, self.bias, self.steps)[:, : self.channels]
 
 
@@ -109,7 +106,7 @@ class LinearFactory:
         self._kernel = kernel
         self._cache = WeightCache(folder, kernel) if kernel and folder else None
 
-    def linear(self, name: str, read: Weights) -> nn.Module:
+    def linear(self, name: str, read: Weights) -> LinearLayer:
         """Return the layer called `name`. Calls `read` unless its int8 weights are in the cache."""
         if kernel := self._kernel:
 

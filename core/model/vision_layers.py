@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from core.model.full_attention import FullAttention
 from core.model.kernel import Kernel
+from core.model.quantize import LinearLayer
 from core.model.rotary import PatchRotary, Rotation
 
 SLICE_PATCHES = 512  # less than 0.1 s of a 2B model's encoder on two cores
@@ -15,12 +16,12 @@ SLICE_SCORES = 1 << 21
 LAYER_NORM_EPS = 1e-6
 
 
-class LayerNorm(nn.Module):
-    def __init__(self, weight: Tensor, bias: Tensor) -> None:
-        super().__init__()
-        self.weight, self.bias = weight, bias
+@dataclass(frozen=True, slots=True)
+class LayerNorm:
+    weight: Tensor
+    bias: Tensor
 
-    def forward(self, x: Tensor) -> Tensor:
+    def __call__(self, x: Tensor) -> Tensor:
         return nn.functional.layer_norm(x, self.weight.shape, self.weight, self.bias, LAYER_NORM_EPS)
 
 
@@ -28,11 +29,11 @@ class LayerNorm(nn.Module):
 class Block:
     heads: int
     norm1: LayerNorm
-    qkv: nn.Module
-    proj: nn.Module
+    qkv: LinearLayer
+    proj: LinearLayer
     norm2: LayerNorm
-    fc1: nn.Module
-    fc2: nn.Module
+    fc1: LinearLayer
+    fc2: LinearLayer
 
     def attend(self, hidden: Tensor, rotation: Rotation, kernel: Kernel | None) -> Generator[float, None, None]:
         """Add the attention to `hidden` (patches, hidden) in place, and yield the finished share."""
@@ -65,20 +66,19 @@ class Merger:
 
     width: int
     norm: LayerNorm
-    fc1: nn.Module
-    fc2: nn.Module
+    fc1: LinearLayer
+    fc2: LinearLayer
 
     def __call__(self, x: Tensor) -> Tensor:
         x = self.norm(x.view(-1, len(self.norm.weight))).view(-1, self.width)
-        y: Tensor = self.fc2(nn.functional.gelu(self.fc1(x)))
-        return y
+        return self.fc2(nn.functional.gelu(self.fc1(x)))
 
 
 @dataclass(frozen=True, slots=True)
 class VisionEncoder:
     """`positions` are the learned embeddings (places, hidden) of a square grid. `deepstack` is by the block before."""
 
-    patch_embed: nn.Module
+    patch_embed: LinearLayer
     positions: Tensor
     rotary: PatchRotary
     blocks: list[Block]

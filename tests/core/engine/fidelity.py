@@ -20,7 +20,7 @@ from core.benchmark.compare import differ
 from core.model.compiler import Compiler
 from core.model.instruction_set import available
 from core.model.kernel import Kernel
-from core.model.quantize import Float16Linear, Int8Linear, quantize
+from core.model.quantize import Float16Linear, Int8Linear, LinearLayer, quantize
 
 TOKENS = 1500
 CHUNK = 500  # rows in one forward; causal, so each chunk has no context
@@ -36,7 +36,7 @@ def main() -> None:
     ids = torch.tensor(tokenizer(text)["input_ids"][:TOKENS])
     folder = Path("data/bench/kernel")
     kernels = [Kernel(Compiler().library(folder, each), each) for each in available()]
-    kinds: dict[str, Callable[[Tensor], nn.Module]] = {"float16": lambda weight: Float16Linear(weight, None)}
+    kinds: dict[str, Callable[[Tensor], LinearLayer]] = {"float16": lambda weight: Float16Linear(weight, None)}
     kinds |= {f"int8, {kernel.instructions.name}": partial(_int8, kernel) for kernel in kernels}
     kinds["int8 weights, exact activations"] = _rounded
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()
@@ -62,16 +62,15 @@ def _logits(model: Any, ids: Tensor) -> Tensor:
 class _Rows(nn.Module):
     """Adapts our layers, which take (rows, in), to transformers, which passes (1, rows, in)."""
 
-    def __init__(self, linear: nn.Module) -> None:
+    def __init__(self, linear: LinearLayer) -> None:
         super().__init__()
         self.linear = linear
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = self.linear(x[0])[None]
-        return result
+        return self.linear(x[0])[None]
 
 
-def _int8(kernel: Kernel, weight: Tensor) -> nn.Module:
+def _int8(kernel: Kernel, weight: Tensor) -> LinearLayer:
     return Int8Linear(kernel, quantize(kernel, weight, None))
 
 

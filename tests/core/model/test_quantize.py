@@ -131,7 +131,7 @@ def test_a_compiler_that_fails_is_said_with_its_reason(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize(("kind", "limit"), [(Float16Linear, 5e-4), (BFloat16Linear, 5e-3)])
-def test_16_bits_are_close(kind: type[torch.nn.Module], limit: float) -> None:
+def test_16_bits_are_close(kind: type[Float16Linear | BFloat16Linear], limit: float) -> None:
     x, weight, bias, exact = case(5)
     assert error(kind(weight, bias)(x), exact) < limit
 
