@@ -21,7 +21,8 @@
     │       └── ModelLoading ... before the model is loaded
     ├── EngineMissing       the service runs without a model; the operator must install one
     ├── NotAllowed          who may use this, and how to get in
-    ├── NotFound            no such conversation or picture
+    ├── NotFound            no such picture or answer
+    │   └── ConversationGone ... because there is no such conversation
     └── OperatorError       text for the person who runs the service: config, model files, tokens
         └── ModelMissing    the model is not on this machine, and how to get it
 
@@ -141,6 +142,13 @@ class NotAllowed(BotError):
 
 class NotFound(BotError):
     retryable = False
+
+
+class ConversationGone(NotFound):
+    """The conversation is unknown, or another person's; the error does not say which."""
+
+    def __init__(self) -> None:
+        super().__init__("There is no such conversation. It was deleted or has expired.")
 
 
 class OperatorError(BotError):

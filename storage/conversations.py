@@ -77,12 +77,6 @@ async def has_begun(connection: AsyncConnection, conversation_id: str) -> bool:
     return await find(connection, conversation_id) is not None
 
 
-async def next_number(connection: AsyncConnection, conversation_id: str) -> int:
-    """Return the number of the next picture. Others that would write in the conversation wait for this transaction."""
-    row = await locked(connection, conversation_id)
-    return 1 if row is None else int(row.next_number)
-
-
 async def remove_picture(
     connection: AsyncConnection, conversation_id: str, number: int, keeps_document: bool = False
 ) -> Collection[str] | None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.answer import Answer, Ending
 from core.conversation import Picture, Turn
+from core.errors import ConversationGone
 from core.image import Image
 from core.pictures.kept_document import KeptDocument
 from core.pseudonym import pseudonym
@@ -33,15 +34,20 @@ async def put(
     digest: str | None = None,
     document: KeptDocument | None = None,
     most: int = 0,
+    begins: bool = True,
 ) -> StoredMessage | None:
     """Store a message with its pictures, and the document whose pages they are.
 
     `payload` gets their numbers, and which of these are new. `digest` tells what came with the key. Raises
-    `EarlierQuestionsWait` if so many of the conversation's messages as `most` wait already; 0 is no limit.
+    `EarlierQuestionsWait` if so many of the conversation's messages as `most` wait already; 0 is no limit. Unless it
+    `begins` a conversation, it raises `ConversationGone` if there is none.
     """
     if await messages.is_known(connection, key):
         return None
-    first = await conversations.next_number(connection, conversation_id)
+    row = await locked(connection, conversation_id)  # others that would write in the conversation wait
+    if row is None and not begins:
+        raise ConversationGone
+    first = 1 if row is None else row.next_number
     if most:
         await messages.check_waiting(connection, conversation_id, most)
     numbers = await add_pictures(connection, now, conversation_id, images, person) if images else []

@@ -125,6 +125,7 @@ class Store(History, Mailbox, Protocol):
         digest: str | None = None,
         document: KeptDocument | None = None,
         most: int = 0,
+        begins: bool = True,
     ) -> StoredMessage | None: ...
 
     async def take_back(self, message: StoredMessage, numbers: Sequence[int]) -> None: ...

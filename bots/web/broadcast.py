@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 
 from bots.conversing.answer_action import AnswerAction
 from bots.conversing.events import Ask, File
-from bots.web.errors import ConversationGone
 from bots.web.message import WebMessage
 from core.answer import Answer, Ending
+from core.errors import ConversationGone
 from core.events import BeganAgain, ConversationLoaded, Event, PicturesRemoved, Piece, Thought
 from core.image import Image
 from core.pictures.documents import Document
@@ -47,6 +47,7 @@ class Broadcast:
         self.images = images
         self.notes: list[str] = []  # what was left out of its pictures
         self.documents: Sequence[Document] = ()  # to be kept once there is a conversation
+        self.begins = False  # the conversation, which need not be there yet
         self.attempts = 0  # that failed
         self.begun = False
         self.readers = 0

@@ -5,13 +5,12 @@ from contextlib import suppress
 from bots.conversing.services import Services
 from bots.web.broadcast import Broadcast
 from bots.web.broadcasts import Broadcasts
-from bots.web.errors import ConversationGone
 from bots.web.following import Following
 from bots.web.message import read
 from bots.web.platform import WEB
 from core.answer import Answer
 from core.conversation import Conversation, Turn
-from core.errors import NotFound
+from core.errors import ConversationGone, NotFound
 
 
 class Conversations:

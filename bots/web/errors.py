@@ -40,13 +40,6 @@ class BodyTooSlow(BotError):
     pass
 
 
-class ConversationGone(NotFound):
-    """The conversation is unknown, or another person's; the error does not say which."""
-
-    def __init__(self) -> None:
-        super().__init__("There is no such conversation. It was deleted or has expired.")
-
-
 class KeyReused(BotError):
     retryable = False
 

@@ -12,13 +12,13 @@ from contextlib import suppress
 from bots.conversing.store import Store
 from bots.web.broadcast import Broadcast
 from bots.web.broadcasts import Broadcasts
-from bots.web.errors import ConversationGone, Restarting
+from bots.web.errors import Restarting
 from bots.web.outcome import outcome_of, read_outcome
 from bots.web.stage import read_stage, stage_of
 from core import lease
 from core.answer import Answer, Ending
 from core.bounded_dict import BoundedDict
-from core.errors import BotError, StoreDown
+from core.errors import BotError, ConversationGone, StoreDown
 from core.events import BeganAgain, Piece
 from core.growing import GrowingAnswer
 from core.lease import LeaseLost

@@ -124,28 +124,38 @@ class Receiver:
         images: Sequence[Image] = (),
         notes: Sequence[str] = (),
         documents: Sequence[Document] = (),
+        *,
+        begins: bool = False,
     ) -> Broadcast:
         """Take a question, and return its answer.
 
         With an idempotency key it is on disk before this returns, its `images` too. Without one, hanging up stops it,
-        and nothing is kept. Raises `KeyReused`.
+        and nothing is kept. Unless it `begins` a conversation, the answer is `ConversationGone` if that was deleted
+        meanwhile, and with a key this is raised. Raises `KeyReused`.
         """
         if not web_message.idempotency_key:
-            broadcast = self._take_unwritten(conversation_id, web_message, images)
-            broadcast.documents = documents
+            broadcast = self._take_unwritten(conversation_id, web_message, images, documents, begins)
         elif (known := await self.resume(conversation_id, web_message)) is not None:
             return known
         else:
-            broadcast = await self._submitted(conversation_id, web_message, images, documents)
+            broadcast = await self._submitted(conversation_id, web_message, images, documents, begins)
             _check_same(broadcast, conversation_id, web_message)
         for note in notes:
             broadcast.note(note)
         return broadcast
 
-    def _take_unwritten(self, conversation_id: str, web_message: WebMessage, images: Sequence[Image]) -> Broadcast:
+    def _take_unwritten(
+        self,
+        conversation_id: str,
+        web_message: WebMessage,
+        images: Sequence[Image],
+        documents: Sequence[Document],
+        begins: bool,
+    ) -> Broadcast:
         self._check_waiting(conversation_id)
         key = WEB.id(secrets.token_hex(16))
         broadcast = self.broadcasts.add(conversation_id, key, web_message, images)
+        broadcast.documents, broadcast.begins = documents, begins
         message = StoredMessage(
             0, WEB.name, key, conversation_id, web_message.payload(), arrived=work_context.current().arrived
         )
@@ -157,26 +167,36 @@ class Receiver:
             raise EarlierQuestionsWait
 
     async def _submitted(
-        self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+        self,
+        conversation_id: str,
+        web_message: WebMessage,
+        images: Sequence[Image],
+        documents: Sequence[Document],
+        begins: bool,
     ) -> Broadcast:
         """Store a question once, also if it comes several times at the same moment. Every caller waits for that."""
         if (task := self._submitting.get(web_message.idempotency_key)) is None:
             task = self._submitting[web_message.idempotency_key] = asyncio.create_task(
-                self._submit(conversation_id, web_message, images, documents)
+                self._submit(conversation_id, web_message, images, documents, begins)
             )
             task.add_done_callback(lambda _: self._submitting.pop(web_message.idempotency_key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
     async def _submit(
-        self, conversation_id: str, web_message: WebMessage, images: Sequence[Image], documents: Sequence[Document]
+        self,
+        conversation_id: str,
+        web_message: WebMessage,
+        images: Sequence[Image],
+        documents: Sequence[Document],
+        begins: bool,
     ) -> Broadcast:
         if (found := self.find(web_message.idempotency_key)) is not None:
             return found  # its twin was a moment faster
         self._check_waiting(conversation_id)
         key = WEB.id(web_message.idempotency_key)
-        message = await self._put(key, conversation_id, web_message, images, documents) or await self._left_over(key)
-        if message is None:
+        put = await self._put(key, conversation_id, web_message, images, documents, begins)
+        if (message := put or await self._left_over(key)) is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         # A reader of the conversation may have found it in the database a moment before.
         broadcast = self.find(web_message.idempotency_key) or self.broadcasts.add(
@@ -192,6 +212,7 @@ class Receiver:
         web_message: WebMessage,
         images: Sequence[Image],
         documents: Sequence[Document],
+        begins: bool,
     ) -> StoredMessage | None:
         """Store a question with all that came with it, in one step."""
         await self.store.make_room(web_message.person, images)
@@ -207,6 +228,7 @@ class Receiver:
             web_message.digest,
             document,
             WAITING_LIMIT,
+            begins,
         )
 
     def _release(self, messages: Sequence[StoredMessage]) -> None:
@@ -223,7 +245,7 @@ class Receiver:
         lease.set_current(None)
         web_message, images, where = broadcast.web_message, broadcast.images or (), broadcast.conversation_id
         try:
-            await self._put(broadcast.key, where, web_message, images, broadcast.documents)
+            await self._put(broadcast.key, where, web_message, images, broadcast.documents, broadcast.begins)
             if broadcast.abandoned:
                 await self._dispatcher.withdraw(broadcast.key)
         except BotError as error:

@@ -108,10 +108,11 @@ class Worker:
             raise inbox.TakenBack
 
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
-        if not (request.images or request.forgets):
+        broadcast = self.broadcasts.find(request.key)
+        if not (request.forgets or (broadcast is not None and broadcast.begins)):
             await self.conversations.outline(request.conversation_id)
         answer = await respond(request, self._services, Translator("en"), tell)
-        if (broadcast := self.broadcasts.find(request.key)) is not None:
+        if broadcast is not None:
             await keep_document(self._store, request.conversation_id, request.asker.person, broadcast.documents)
         return answer
 

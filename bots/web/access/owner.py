@@ -15,7 +15,7 @@ from fastapi import Request
 from starlette.responses import Response
 
 from bots.web.access.address import SIGNED_IN, person_of
-from bots.web.errors import ConversationGone
+from core.errors import ConversationGone
 from core.pseudonym import pseudonym
 
 COOKIE = "browser"

@@ -73,7 +73,14 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
         opened = await open_files(request, form, limits, receiver.assistant)
         if form.settings:
             await receiver.store.change_settings(conversation_id, form.settings)
-        broadcast = await receiver.take(conversation_id, web_message, opened.images, opened.notes, opened.documents)
+        broadcast = await receiver.take(
+            conversation_id,
+            web_message,
+            opened.images,
+            opened.notes,
+            opened.documents,
+            begins=not form.conversation,
+        )
     return broadcast, questions
 
 

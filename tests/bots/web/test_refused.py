@@ -124,6 +124,7 @@ class Shaky(Store):
         digest: str | None = None,
         document: KeptDocument | None = None,
         most: int = 0,
+        begins: bool = True,
     ) -> StoredMessage | None:
         await self.gate.wait()
         failing, self.fails = self.fails, None
@@ -131,7 +132,7 @@ class Shaky(Store):
             await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
         message = await super().put_question(
-            adapter, key, conversation_id, images, payload, person, digest, document, most
+            adapter, key, conversation_id, images, payload, person, digest, document, most, begins
         )
         if failing == "after":
             raise StoreDown("The disk went away.")

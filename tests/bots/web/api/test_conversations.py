@@ -5,6 +5,7 @@ from typing import Any
 import httpx
 import pytest
 
+from bots.web.api.upload import open_files
 from bots.web.config import WebConfig
 from core.answer import Answer
 from core.conversation import Conversation
@@ -370,3 +371,22 @@ async def test_a_question_that_is_answered_while_its_conversation_is_read_is_sho
         store.go_on.set()
         shown = (await reading).json()
         assert len(shown["turns"]) + len(shown["asking"]) == 1
+
+
+@pytest.mark.parametrize("colours", [(), ("blue",)])
+@pytest.mark.parametrize("key", [{}, {"key": "a-key-nobody-guesses"}])
+async def test_a_conversation_that_is_deleted_while_a_questions_files_are_opened_stays_deleted(
+    web: Web, monkeypatch: pytest.MonkeyPatch, colours: tuple[str, ...], key: dict[str, str]
+) -> None:
+    conversation = await web.begin()
+
+    async def open_them(*what: Any) -> Any:
+        opened = await open_files(*what)
+        assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
+        return opened
+
+    monkeypatch.setattr("bots.web.api.questions.open_files", open_them)
+    refused = await web.ask("And this?", *colours, conversation=conversation, **key)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert not await web.store.has_begun(conversation)
+    assert not await web.store.unfinished("web")
