@@ -121,7 +121,7 @@ async def _forget(me: Person, place: str) -> None:
     order = "forget"
     while not me.forgot:
         at = await me.order(order)
-        me.wants(at, own, least=0, most=me.shows_again)
+        me.wants(at, own, least=0)
         while not (new := [text for it in (place, at) for text in me.found(it) if own(text) and text not in said]):
             await asyncio.sleep(LOOK_S)
         me.forgot = not any(map(ASKS_FOR_EVERYBODY.search, new))
@@ -180,7 +180,7 @@ async def _set(me: Person, name: str) -> None:
     """Switch a setting off, as often as it takes the bot to see that they may."""
     while name not in me.settings:
         place = await me.set(name)
-        me.wants(place, own, most=me.shows_again)
+        me.wants(place, own)
         await me.answered(place)
         if me.found(place)[0].startswith(SET):
             me.settings[name] = False
@@ -289,11 +289,10 @@ async def once_refused(me: OnTelegram, talk: Talk) -> None:
 
 
 async def never_edited(me: OnTelegram | OnSlack, talk: Talk) -> None:
-    """None of the bot's messages there can be edited. What is posted whole may be shown again after a lost reply or a
-    kill, where the platform does not say what was posted."""
+    """None of the bot's messages there can be edited, so what is finished is posted whole."""
     me.forbid_edits()
     place = await _first(me, talk)
-    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures), most=me.shows_again)
+    me.wants(place, exactly(me.truth(talk)[0]), Turn(talk.questions[:1], talk.pictures))
 
 
 async def never_uploaded(me: OnTelegram | OnSlack, talk: Talk) -> None:
@@ -373,8 +372,6 @@ async def spends_the_quota(me: Person, talk: Talk) -> None:
             me.wants(place, lambda text: not_own(text) or is_spent(text), model=True)
         for place in asked:
             await me.answered(place)
-            if is_spent(me.found(place)[0]):  # a refusal is there at once
-                me.wants(place, is_spent, most=me.shows_again)
         places += asked
     answered = [place for place in places if not is_spent(me.found(place)[0])]
     if len(answered) != QUOTA:

@@ -1,7 +1,7 @@
 """Somebody on Telegram: alone with the bot, or in a topic of a group."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,18 +19,26 @@ IN_GROUPS = ("leaves a picture", "spends the quota", "stops one of two")
 
 
 class OnTelegram(Person):
-    """One in five is in a group. Several pictures come as an album."""
+    """One in five is in a group. Several pictures come as an album. `is_untold` tells of a message of the bot, by its
+    chat, its id and when it was posted, whether whoever posted it may never have learned of that."""
 
     platform = "telegram"
-    shows_again = 4
 
     def __init__(
-        self, telegram: BotApi, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1
+        self,
+        telegram: BotApi,
+        number: int,
+        kind: str,
+        book: Book,
+        dice: random.Random,
+        copies: int = 1,
+        is_untold: Callable[[int, int, float], bool] = lambda chat_id, message_id, posted: False,
     ) -> None:
         super().__init__(number, kind, book, dice, copies)
         assert isinstance(telegram.world, StubbornWorld)
         self.world = telegram.world
         self._telegram = telegram
+        self._is_untold = is_untold
         self._topics = 0  # besides the first one
         self._group = kind in IN_GROUPS or (kind == "asks twice" and number % 5 == 4)
         chat_id = FIRST + number
@@ -122,6 +130,12 @@ class OnTelegram(Person):
 
     def shown(self) -> list[str]:
         return [f"{self.chat.id}:{message['message_id']}" for message in self.chat.by_bot() if is_finished(message)]
+
+    def untold(self, place: str) -> int:
+        """What has always said the same was posted whole, and was never edited."""
+        states = {message["message_id"]: self.chat.states[message["message_id"]] for message in self._finished(place)}
+        whole = {id: shown[0][0] for id, shown in states.items() if len({text for _, text in shown}) == 1}
+        return sum(self._is_untold(self.chat.id, id, posted) for id, posted in whole.items())
 
     def marks(self) -> list[str]:
         return [f"{self.chat.id}:{id}" for id in self.chat.reactions]

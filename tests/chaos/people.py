@@ -124,16 +124,17 @@ class Wish:
 
 @dataclass(frozen=True)
 class Asked:
-    """A wish and what came of it."""
+    """A wish and what came of it. Of what was found so much may be `untold`, see `Person.untold`."""
 
     wish: Wish
     found: tuple[str, ...]
+    untold: int = 0
 
     @property
     def verdict(self) -> str:
         if len(self.found) < self.wish.least:
             return "lost"
-        if len(self.found) > self.wish.most:
+        if len(self.found) > self.wish.most + self.untold:
             return "doubled"
         if all(map(self.wish.right, self.found)):
             return "answered once, whole"
@@ -147,9 +148,6 @@ class Person(ABC):
     """
 
     platform: ClassVar[str]
-    shows_again: ClassVar[int] = (
-        1  # how often what is posted whole may stand there: after commands, or where nothing can be edited
-    )
     rewrites: ClassVar[bool] = False  # whether an answer that is drawn anew is written over the old one
 
     def __init__(self, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> None:
@@ -221,9 +219,15 @@ class Person(ABC):
         """The platform's ids of what stands in their conversation, as they have to stand in the store."""
         return []
 
+    def untold(self, place: str) -> int:
+        """How many of the answers at a question were posted whole by a service that may never have learned of it, on a
+        platform that does not say what was posted."""
+        return 0
+
     def shown_again(self) -> int:
-        """How many of these may be unknown to the store: a platform does not say what it took before a kill."""
-        return sum(max(0, min(len(asked.found), asked.wish.most) - asked.wish.least) for asked in self.asked())
+        """How many of these may be unknown to the store: what nobody waits for, and what stands there once more."""
+        most = [min(len(asked.found), asked.wish.most + asked.untold) - asked.wish.least for asked in self.asked()]
+        return sum(max(0, count) for count in most)
 
     def marks(self) -> list[str]:
         """Where the bot's reaction to a question still stands."""
@@ -276,8 +280,14 @@ class Person(ABC):
         return self.book.answers[self.platform, talk]
 
     def asked(self) -> list[Asked]:
-        found = [[text for place in wish.places for text in self.found(place)] for wish in self.display]
-        return [Asked(wish, tuple(texts)) for wish, texts in zip(self.display, found, strict=True)]
+        return [
+            Asked(
+                wish,
+                tuple(text for place in wish.places for text in self.found(place)),
+                sum(map(self.untold, wish.places)),
+            )
+            for wish in self.display
+        ]
 
     async def close(self) -> None:
         """Give back what they hold."""

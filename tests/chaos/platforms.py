@@ -205,7 +205,8 @@ class Platforms:
         self.noise: Counter[str] = Counter()  # malformed events, by platform
         self._platforms = platforms
         self._dice = dice
-        self._lost: list[float] = []  # when a post's answer got lost, or whoever posted died; by the monotonic clock
+        self._failed_posts: list[float] = []  # by the monotonic clock
+        self._silent: list[float] = []  # when a service died, slept, or could not write anything down
 
     async def __aenter__(self) -> "Platforms":
         self._stack = AsyncExitStack()
@@ -258,12 +259,18 @@ class Platforms:
         self.on_step(name)
 
     def excuse(self) -> None:
-        """Whoever posted something just now may never have learned of it."""
-        self._lost.append(time.monotonic())
+        """Whoever posted something just now may never have learned of it, or have written it down."""
+        self._silent.append(time.monotonic())
 
     def is_excused(self, posted: float) -> bool:
         """Whether something went wrong around that moment, so that nobody could know of what was posted."""
-        return any(posted - EXCUSED_S <= moment <= posted + EXCUSED_S for moment in self._lost)
+        moments = (*self._failed_posts, *self._silent)
+        return any(posted - EXCUSED_S <= moment <= posted + EXCUSED_S for moment in moments)
+
+    def is_untold(self, chat_id: int, message_id: int, posted: float) -> bool:
+        """Whether Telegram's reply to this very post got lost, or whoever wrote it may have died right after it."""
+        died = any(posted <= moment <= posted + EXCUSED_S for moment in self._silent)
+        return died or (chat_id, message_id) in self.telegram.untold
 
     @property
     def calls(self) -> Counter[str]:
@@ -325,5 +332,5 @@ class Platforms:
         self.failed[platform] += fails
         self.failed_marks += fails and method.startswith(MARKS)
         if fails and method in POSTS:
-            self.excuse()
+            self._failed_posts.append(time.monotonic())
         return fails

@@ -163,7 +163,8 @@ class Site:
     def person(self, platform: str, number: int, kind: str, book: Book, dice: random.Random, copies: int = 1) -> Person:
         match platform:
             case "telegram":
-                return OnTelegram(self.platforms.telegram, number, kind, book, dice, copies)
+                telegram, is_untold = self.platforms.telegram, self.platforms.is_untold
+                return OnTelegram(telegram, number, kind, book, dice, copies, is_untold)
             case "slack":
                 return OnSlack(self.platforms.slack, number, kind, book, dice, copies)
         taken = partial(self.platforms.step, TAKEN)

@@ -10,8 +10,12 @@ from types import SimpleNamespace
 from typing import cast
 
 import pytest
+from telegram import Bot, ReplyParameters
+from telegram.error import NetworkError
 
 from core.image import tile_ids
+from tests.bots.telegram.server import TOKEN
+from tests.bots.telegram.test_delivery import once
 from tests.chaos.crowd import Crowd
 from tests.chaos.kinds import forwards
 from tests.chaos.nursery import Life
@@ -19,6 +23,7 @@ from tests.chaos.on_telegram import OnTelegram
 from tests.chaos.on_the_web import FORGOTTEN as CONFIRMED
 from tests.chaos.people import Book, Person, Talk, Turn, anything, begins, exactly, own
 from tests.chaos.plan import Plan
+from tests.chaos.platforms import Platforms
 from tests.chaos.points import Points
 from tests.chaos.records import Record, computed, differences, left_in_database, orphans
 from tests.chaos.report import Report
@@ -40,6 +45,7 @@ class Reader(Person):
         self.stands: dict[str, list[str]] = {}
         self.besides: list[str] = []
         self.ids = ["7:1"]
+        self.lost: dict[str, int] = {}
         self.done = True
 
     async def ask(self, text: str, pictures: Sequence[bytes] = (), who: int = 0) -> str:
@@ -58,6 +64,9 @@ class Reader(Person):
 
     def found(self, place: str) -> list[str]:
         return self.stands.get(place, [])
+
+    def untold(self, place: str) -> int:
+        return self.lost.get(place, 0)
 
     def file(self, place: str) -> bytes:
         return b""
@@ -271,6 +280,47 @@ def test_kills_are_aimed_at_the_step_that_was_met_least(tmp_path: Path) -> None:
     assert points.all({"sendMessage"}) >= {"before sendMessage", "after sendMessage", "after INSERT turns"}
 
 
+def test_an_answer_may_stand_there_as_often_again_as_replies_to_its_posts_got_lost(reader: Reader) -> None:
+    reader.wants("first", exactly(ANSWER))
+    reader.stands["first"], reader.lost["first"] = [ANSWER, ANSWER], 1
+    assert [asked.verdict for asked in reader.asked()] == ["answered once, whole"]
+    reader.stands["first"] = [ANSWER, ANSWER, ANSWER]
+    assert [asked.verdict for asked in reader.asked()] == ["doubled"]
+    reader.stands["first"], reader.lost["first"] = [ANSWER], 0
+    assert [asked.verdict for asked in reader.asked()] == ["answered once, whole"]
+
+
+async def test_only_what_was_posted_whole_and_never_told_of_may_be_a_copy() -> None:
+    """A lost reply excuses its own message, and a death what was posted just before."""
+    async with (
+        Platforms(["telegram"], random.Random(1)) as platforms,
+        Bot(TOKEN, f"{platforms.telegram.url}/bot") as bot,
+    ):
+        person = OnTelegram(platforms.telegram, 1, "asks twice", Book(), random.Random(1), 1, platforms.is_untold)
+        place, chat_id = await person.ask("Total?"), person.chat.id
+
+        async def post() -> int:
+            parameters = ReplyParameters(int(place))
+            return (await bot.send_message(chat_id, ANSWER, reply_parameters=parameters)).message_id
+
+        async def lose() -> None:
+            with pytest.raises(NetworkError):
+                await post()
+
+        platforms.telegram.world.strict = False
+        await post()
+        assert (len(person.found(place)), person.untold(place)) == (1, 0)
+        platforms.telegram.trouble = once("sendMessage", "drop after")
+        await lose()
+        assert (len(person.found(place)), person.untold(place)) == (2, 1)
+        await bot.edit_message_text("Other words.", chat_id, person.chat.by_bot()[-1]["message_id"])
+        assert person.untold(place) == 0, "who edits it knows of it"
+        platforms.excuse()
+        assert person.untold(place) == 1, "the first one may have been posted by who died now"
+        await post()
+        assert (len(person.found(place)), person.untold(place)) == (3, 1), "nobody died after the last one"
+
+
 def test_where_an_answer_may_be_shown_again_the_store_knows_the_last_one(reader: Reader, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "answers.db") as database:
         database.executescript(
@@ -280,7 +330,8 @@ def test_where_an_answer_may_be_shown_again_the_store_knows_the_last_one(reader:
         )
     reader.ids, reader.stands["first"] = ["7:1", "7:2"], [ANSWER, ANSWER]
     assert left_in_database(tmp_path / "answers.db", reader) == [("ids", "nobody wrote down that 7:1 is an answer")]
-    reader.wants("first", exactly(ANSWER), most=4)
+    reader.wants("first", exactly(ANSWER))
+    reader.lost["first"] = 1
     assert left_in_database(tmp_path / "answers.db", reader) == []
     reader.ids = ["7:0", "7:1", "7:2"]
     assert len(left_in_database(tmp_path / "answers.db", reader)) == 2

@@ -66,6 +66,7 @@ class BotApi:
         self.copies = 1  # of each update that is delivered
         self.calls: Counter[str] = Counter()
         self.faults: Counter[str] = Counter()
+        self.untold: set[tuple[int, int]] = set()  # chats and messages whose post, or edit, got no reply
         self.trouble: Callable[[str], Fault | None] = lambda method: None
         self.token_is_good = True
         self.bot_to_bot = False  # @BotFather's mode: bots hear bots
@@ -177,10 +178,12 @@ class BotApi:
             if refusal.parameters:
                 body["parameters"] = refusal.parameters
             return web.json_response(body, status=refusal.code)
-        if fault == "drop after":
-            return _drop(request)
         if fault == "late":
             await asyncio.sleep(self._late_s)
+        if fault == "drop after" or request.transport is None or request.transport.is_closing():
+            if isinstance(result, dict) and "message_id" in result:
+                self.untold.add((int(parameters["chat_id"]), result["message_id"]))
+            return _drop(request)
         if method == "getUpdates" and self._raw:
             texts = [self._raw.get(update["update_id"]) or json.dumps(update) for update in result]
             return web.Response(text='{"ok": true, "result": [' + ", ".join(texts) + "]}")
