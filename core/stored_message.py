@@ -29,6 +29,19 @@ class StoredMessage:
     withdrawn: bool = field(default=False, compare=False)
 
 
+@dataclass(frozen=True, slots=True)
+class TornAlbum:
+    """What was asked by the pieces of an album that came before the others.
+
+    `words` are "" if these were kept for a later question, or refused. `superseded_key` is the key under which their
+    answer is kept, since all of the album is to be answered, in the messages `posted_ids`.
+    """
+
+    words: str = ""
+    posted_ids: tuple[str, ...] = ()
+    superseded_key: str | None = None
+
+
 class Mailbox(Protocol):
     """What an inbox writes to: `storage.store.Store`, or the tests' list."""
 

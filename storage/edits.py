@@ -1,14 +1,17 @@
-"""Take back the answers to edited messages. Each function is one step inside a transaction that its caller opened."""
+"""Take back the answers to edited messages, and to albums of which more came later.
+
+Each function is one step inside a transaction that its caller opened.
+"""
 
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.revision import Revision, Shown
 from core.storable import storable
-from core.stored_message import StoredMessage
+from core.stored_message import StoredMessage, TornAlbum
 from storage import files, messages, pictures
 from storage.schema import deliveries, turns
 from storage.schema import messages as stored
@@ -55,6 +58,51 @@ async def _reopen(
     values = {"finished": None, "payload": payload, "digest": str(revision)}
     await connection.execute(update(stored).where(stored.c.id == carrier.id).values(values))
     return await messages.unfinished_message(connection, carrier.id)
+
+
+async def rejoin(
+    connection: AsyncConnection, message: StoredMessage, revision: Revision, shown: Shown
+) -> TornAlbum | None:
+    """Supersede the answer to the first pieces of an album, of which `message` came later and is to be answered.
+
+    What was posted for them is from then on posted for that one, to be written over. So is an answer to the message
+    itself that was stored, and not finished, before the others came that `shown` names. Return None if nothing was
+    posted for earlier pieces, or if they were forgotten.
+    """
+    if await _answers_in_part(connection, message, shown):
+        await supersede_turn(connection, message.key, revision)
+    album = stored.c.conversation_id == message.conversation_id, stored.c.album == message.group
+    earlier = *album, stored.c.id != message.id, stored.c.finished.is_not(None), stored.c.digest.is_not(None)
+    ids = {row.key: row.id for row in await connection.execute(select(stored).where(*earlier).order_by(stored.c.id))}
+    posted_ids = tuple([sent for id in ids.values() for sent in await messages.posted_ids_of(connection, id)])
+    query = select(turns.c.key).where(turns.c.key.in_(ids), ~turns.c.replaced).order_by(turns.c.id.desc()).limit(1)
+    if posted_ids and (answered := (await connection.execute(query)).scalar()) is not None:
+        await supersede_turn(connection, answered, revision)
+        for id in ids.values():
+            await messages.record_posted(connection, id, ())
+        await messages.record_posted(connection, message.id, (*posted_ids, *message.posted_ids))
+    return await _torn_album(connection, message, ids) or (TornAlbum() if posted_ids else None)
+
+
+async def _answers_in_part(connection: AsyncConnection, message: StoredMessage, shown: Shown) -> bool:
+    query = select(turns.c.id).where(turns.c.key == message.key, ~turns.c.replaced)
+    if (await connection.execute(query)).first() is None:
+        return False
+    return not await files.known(connection, message.conversation_id) >= set(shown.files)
+
+
+async def _torn_album(
+    connection: AsyncConnection, message: StoredMessage, earlier: Collection[str]
+) -> TornAlbum | None:
+    """Return what a message and the pieces with the `earlier` keys were asked before, if their answer is superseded."""
+    begins = [Revision.key_of_any_replaced(key) for key in (*earlier, message.key)]
+    keys = [turns.c.key.startswith(begin, autoescape=True) for begin in begins]
+    query = select(turns.c.text, turns.c.key).where(turns.c.replaced, or_(*keys)).order_by(turns.c.id.desc())
+    superseded = (await connection.execute(query)).all()
+    if not superseded:
+        return None
+    words = next((row.text for row in superseded if not row.key.startswith(begins[-1])), "")
+    return TornAlbum(words, await messages.posted_ids_of(connection, message.id), superseded[0].key)
 
 
 async def replace_shown(

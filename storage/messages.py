@@ -54,7 +54,7 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMessage]:
     """Return the unfinished messages, oldest first."""
     query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
-    return [_message(row, await _posted_ids(connection, row.id)) for row in (await connection.execute(query)).all()]
+    return [_message(row, await posted_ids_of(connection, row.id)) for row in (await connection.execute(query)).all()]
 
 
 async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, str]]:
@@ -68,14 +68,14 @@ async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, s
 async def unfinished_message(connection: AsyncConnection, message_id: int) -> StoredMessage:
     """Return a message with the ids of what was posted for it."""
     row = (await connection.execute(select(messages).where(messages.c.id == message_id))).one()
-    return _message(row, await _posted_ids(connection, row.id))
+    return _message(row, await posted_ids_of(connection, row.id))
 
 
 async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_id: str) -> list[StoredMessage]:
     """Return a conversation's unfinished messages, oldest first."""
     here = messages.c.adapter == adapter, messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
     rows = (await connection.execute(select(messages).where(*here).order_by(messages.c.id))).all()
-    return [_message(row, await _posted_ids(connection, row.id)) for row in rows]
+    return [_message(row, await posted_ids_of(connection, row.id)) for row in rows]
 
 
 async def check_waiting(connection: AsyncConnection, conversation_id: str, most: int) -> None:
@@ -158,10 +158,10 @@ async def forget(connection: AsyncConnection, now: float, conversation_id: str, 
     command_id = found.pop(key, None) if key else None
     if command_id:
         found = {other: dropped for other, dropped in found.items() if dropped < command_id}
-    posted_ids = await _posted_ids(connection, command_id) if command_id else ()
+    posted_ids = await posted_ids_of(connection, command_id) if command_id else ()
     if command_id:
         for dropped in found.values():
-            posted_ids += await _posted_ids(connection, dropped)
+            posted_ids += await posted_ids_of(connection, dropped)
             await record_posted(connection, dropped, ())
         await record_posted(connection, command_id, posted_ids)
     await finish(connection, now, list(found.values()))
@@ -223,7 +223,8 @@ async def unanswered(connection: AsyncConnection, moment: float) -> int:
     return int((await connection.execute(old)).scalar_one())
 
 
-async def _posted_ids(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:
+async def posted_ids_of(connection: AsyncConnection, message_id: int) -> tuple[str, ...]:
+    """Return the platform's ids of the messages that carry the answer to a message, in order."""
     query = select(deliveries.c.sent).where(deliveries.c.message_id == message_id).order_by(deliveries.c.place)
     return tuple((await connection.execute(query)).scalars())
 

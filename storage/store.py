@@ -237,6 +237,7 @@ class Store(OpenDatabase):
     finish = writing_dated(messages.finish)
     wish = writing(messages.wish)
     revise = writing(edits.revise)
+    rejoin = writing(edits.rejoin)
 
     async def supersede_answer(
         self, message: StoredMessage, revision: Revision, words: str, shown: Shown = Shown()

@@ -55,7 +55,7 @@ class AnswerRequest:
     display: DisplayOptions = field(default=DisplayOptions())
     hooks: ReplyHooks = field(default=ReplyHooks())
     keeps: bool = True  # or else it is forgotten once it is answered; set by the dispatcher
-    replaces: str | None = None  # the key of the answer to earlier words of an edited question; set there, too
+    replaces: str | None = None  # the key of the answer to what an edited question, or a torn album, asked before
 
     @property
     def wants_nothing(self) -> bool:

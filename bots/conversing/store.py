@@ -15,7 +15,7 @@ from core.person import AccessRequest, KnownPerson, Standing
 from core.pictures.kept_document import DocumentOutline, KeptDocument
 from core.revision import Revision, Shown
 from core.settings import ConversationSettings
-from core.stored_message import Mailbox, StoredMessage
+from core.stored_message import Mailbox, StoredMessage, TornAlbum
 from core.wish import Wish
 
 
@@ -47,6 +47,8 @@ class Store(History, Mailbox, Protocol):
     async def revise(
         self, key: str, payload: str, revision: Revision, words: str | None = None, *, reopens: bool = True
     ) -> tuple[bool, StoredMessage | None]: ...
+
+    async def rejoin(self, message: StoredMessage, revision: Revision, shown: Shown) -> TornAlbum | None: ...
 
     async def wish(self, key: str, wanted: Wish) -> bool: ...
 

@@ -42,7 +42,7 @@ class Inquiry:
     the files that are no pictures, as `bots.telegram.message` names them. `of_retry` comes from a button below the
     answer to a /retry, `undelivered` from one below the word that Telegram did not deliver a file. `topic` is as in
     `bots.telegram.place.Place`. It is `pressed` if it comes from any button. `carriers` name its messages, as
-    `bots.telegram.message.carrier_of` does.
+    `bots.telegram.message.carrier_of` does. `replaces` is as in `bots.conversing.request.AnswerRequest`.
     """
 
     chat_id: Id
@@ -59,6 +59,7 @@ class Inquiry:
     pressed: bool = False
     in_channel: bool = False
     carriers: tuple[str, ...] = ()
+    replaces: str | None = None
 
     @property
     def shown(self) -> Shown:

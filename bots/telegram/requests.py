@@ -78,6 +78,7 @@ class Requests:
             bot=f"@{self._bot.username}" if is_group else "",
             introduction=in_a_group(self._bot.username) if is_group else (),
             shown=inquiry.shown,
+            replaces=inquiry.replaces,
             hooks=ReplyHooks(
                 may_change_settings=partial(self._may_change_settings, chat_id, asker),
                 on_opened=partial(self._remember, message.conversation_id, inquiry.files),

@@ -18,7 +18,7 @@ from bots.conversing.services import Services
 from bots.telegram.config import TelegramConfig
 from bots.telegram.drafts import Drafts
 from bots.telegram.files import Undelivered
-from bots.telegram.inquiry import Inquiry, read
+from bots.telegram.inquiry import Inquiry, inquiry_of, read
 from bots.telegram.message import Author, conversation_of, copied_from
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.private_messages import PrivateMessages
@@ -103,8 +103,28 @@ class Worker:
         moved = updates[0].message
         if moved and moved.migrate_to_chat_id:
             await self._move(moved, moved.migrate_to_chat_id)
-        elif inquiry and inquiry.asker and not await self._is_own(moved):
-            await self._answer(replace(batch[0], digest=_newest(batch)), inquiry, inquiry.asker)
+            return
+        message, inquiry = await self._rejoined(replace(batch[0], digest=_newest(batch)), updates, inquiry)
+        if inquiry and inquiry.asker and not await self._is_own(moved):
+            await self._answer(message, inquiry, inquiry.asker)
+
+    async def _rejoined(
+        self, message: StoredMessage, updates: Sequence[Update], inquiry: Inquiry | None
+    ) -> tuple[StoredMessage, Inquiry | None]:
+        """Return what pieces of an album ask of which others were answered before: the same about all of them.
+
+        By webhook they are lost for a while if the service that gets them dies. No caption names the bot then.
+        """
+        revision = Revision.read(message.digest)
+        if message.group is None or message.group.startswith(COMMENT) or revision is None or revision.number:
+            return message, inquiry
+        pieces = inquiry_of([update.message for update in updates if update.message], self._me)
+        torn = await self._store.rejoin(message, revision, pieces.shown)
+        if torn is None:
+            return message, inquiry
+        text = "\n\n".join(filter(None, [torn.words, pieces.text]))
+        posted_ids = torn.posted_ids or message.posted_ids
+        return replace(message, posted_ids=posted_ids), replace(pieces, text=text, replaces=torn.superseded_key)
 
     async def _is_own(self, message: Message | None) -> bool:
         """Return whether it is the copy of what the bot has written in a channel. Raises `Interrupted` if it may be."""

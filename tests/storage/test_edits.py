@@ -1,12 +1,14 @@
 """Answers to edited messages are superseded, whole or not at all."""
 
+from dataclasses import replace
+
 import pytest
 
 from core.answer import Answer, Ending
 from core.conversation import Picture, Turn
 from core.errors import NotFound
 from core.revision import Revision, Shown
-from core.stored_message import StoredMessage
+from core.stored_message import StoredMessage, TornAlbum
 from core.wish import Wish
 from storage.store import Store
 from tests.fakes import image
@@ -74,6 +76,42 @@ async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store
     await store.finish([message.id for message in album if message is not None])
     reopened = await reopen(store, "k2", "new", FIRST)
     assert reopened is not None and (reopened.key, reopened.posted_ids) == ("k1", ("m1",))
+
+
+async def test_a_later_piece_of_an_album_takes_over_the_answer_to_the_others(store: Store) -> None:
+    first, later = [await store.put("chat", key, "c", key, "album", f"0:{key}") for key in ("k1", "k2")]
+    assert first is not None and later is not None
+    await store.finish([first.id])
+    both = Shown(("chat:1:", "chat:2:"), ("chat:1:a", "chat:2:b"))
+    assert await store.rejoin(later, FIRST, both) is None, "nothing was said to the others"
+    await store.record_posted(first.id, ["m1"])
+    assert await store.rejoin(later, FIRST, both) == TornAlbum(), "they only wait for a question"
+    await store.save("c", Turn("One", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "k1")
+    torn = await store.rejoin(later, FIRST, both)
+    assert torn == TornAlbum("One", ("m1",), FIRST.key_of_replaced("k1"))
+    left = await store.outline("c")
+    assert (left.turns, [picture.number for picture in left.waiting]) == ((), [1])
+    [taken] = await store.unfinished("chat")
+    assert (taken.key, taken.posted_ids) == ("k2", ("m1",))
+    assert await store.rejoin(taken, FIRST, both) == torn, "as after a crash"
+    await store.forget("c")
+    assert await store.put("chat", "k3", "c", "k3", "album", "0:k3")
+    assert await store.rejoin(replace(later, id=0, key="k3"), FIRST, both) is None
+
+
+async def test_a_piece_of_an_album_that_was_answered_alone_is_answered_with_what_came_before_it_was_finished(
+    store: Store,
+) -> None:
+    first = await store.put("chat", "k1", "c", "k1", "album", "0:k1")
+    assert first is not None
+    await store.record_posted(first.id, ["m1"])
+    await store.save("c", Turn("One", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "k1")
+    await store.remember_file("chat:1:a", "c", [image().id])
+    assert await store.rejoin(first, FIRST, Shown(("chat:1:",), ("chat:1:a",))) is None
+    both = Shown(("chat:1:", "chat:2:"), ("chat:1:a", "chat:2:b"))
+    for _ in range(2):  # as after a crash
+        assert await store.rejoin(first, FIRST, both) == TornAlbum("", ("m1",), FIRST.key_of_replaced("k1"))
+    assert await store.answered("k1") is None
 
 
 async def test_an_answer_is_taken_back_unless_it_answers_these_words(store: Store) -> None:
