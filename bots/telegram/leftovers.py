@@ -7,6 +7,7 @@ An edit that changes only the buttons tells whose a message is, because a bot ca
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from telegram import Bot
 from telegram.error import BadRequest, TelegramError
@@ -36,7 +37,8 @@ async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, pos
             await asyncio.sleep(STORED_SECONDS)
             if not await store.is_posted("telegram", f"{chat_id}:{message_id}"):
                 log.info("deleted a message whose posting was never confirmed")
-                await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
+                with suppress(BadRequest):  # the search for another answer's has deleted it
+                    await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
     except (RetryLater, Refused, TelegramError) as error:
         log.info("a chat could not be searched for lost messages: %s", type(error).__name__)
     finally:

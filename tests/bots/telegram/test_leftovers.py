@@ -12,7 +12,7 @@ from core.errors import StoreDown
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
 from tests.bots.telegram.person import Person
-from tests.bots.telegram.server import BotApi
+from tests.bots.telegram.server import BotApi, Fault
 from tests.bots.telegram.test_delivery import once
 from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine
@@ -47,6 +47,25 @@ async def test_what_was_posted_while_the_reply_was_lost_is_found_and_taken_away(
     assert team.chat.by_bot()[-1]["text"].startswith("Answer to 'one'")
     assert {message["message_id"] for message in (theirs, question, talk)} <= set(team.chat.messages)
     assert before in team.chat.by_bot()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_a_leftover_that_is_gone_already_does_not_end_the_search(reached: BotApi, ann: Chatting) -> None:
+    """Answers that were posted at the same time are searched for at the same time."""
+    lost, gone = ["sendMessage", "sendMessage"], list[Json]()
+
+    def trouble(method: str) -> Fault | None:
+        if method == "deleteMessage" and not gone:
+            gone.append(ann.chat.messages.pop(ann.chat.by_bot()[0]["message_id"]))
+        if method not in lost:
+            return None
+        lost.pop()
+        return "drop after"
+
+    reached.trouble = trouble
+    ann.person.shows(photo(), "One")
+    await until(lambda: gone and reached.calls["deleteMessage"] == 2)
+    await until(lambda: [is_finished(message) for message in ann.chat.by_bot()] == [True])
 
 
 @pytest.mark.usefixtures("quick")
