@@ -39,9 +39,10 @@ class Excess:
 
 async def excess(connection: AsyncConnection, person: str, coming: Sequence[Image], allowance: Allowance) -> Excess:
     """Return how much would be over the limits if these images were added."""
-    known = set((await connection.execute(select(images.c.id).where(images.c.id.in_(_ids(coming))))).scalars())
-    new = sum(_size(image) for image in coming if image.id not in known)
-    theirs = 0
+    theirs = new = 0
+    if coming:
+        known = set((await connection.execute(select(images.c.id).where(images.c.id.in_(_ids(coming))))).scalars())
+        new = sum(_size(image) for image in coming if image.id not in known)
     if allowance.person and coming:
         ids = select(images.c.id).where(_brought_by(person), images.c.id.in_(_ids(coming)))
         shown = set((await connection.execute(ids)).scalars())

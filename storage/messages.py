@@ -1,9 +1,10 @@
 """Read and write the inbox as rows. Each function is one step inside a transaction that its caller opened."""
 
 from collections.abc import Collection, Sequence
+from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Case, Select, case, delete, func, insert, null, or_, select, update
+from sqlalchemy import Case, ColumnElement, Select, case, delete, func, insert, null, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import EarlierQuestionsWait
@@ -53,8 +54,7 @@ async def is_known(connection: AsyncConnection, key: str) -> bool:
 
 async def unfinished(connection: AsyncConnection, adapter: str) -> list[StoredMessage]:
     """Return the unfinished messages, oldest first."""
-    query = select(messages).where(messages.c.adapter == adapter, messages.c.finished.is_(None)).order_by(messages.c.id)
-    return [_message(row, await posted_ids_of(connection, row.id)) for row in (await connection.execute(query)).all()]
+    return await _with_posted_ids(connection, messages.c.adapter == adapter, messages.c.finished.is_(None))
 
 
 async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, str]]:
@@ -67,15 +67,14 @@ async def asking(connection: AsyncConnection, adapter: str) -> list[tuple[str, s
 
 async def unfinished_message(connection: AsyncConnection, message_id: int) -> StoredMessage:
     """Return a message with the ids of what was posted for it."""
-    row = (await connection.execute(select(messages).where(messages.c.id == message_id))).one()
-    return _message(row, await posted_ids_of(connection, row.id))
+    [message] = await _with_posted_ids(connection, messages.c.id == message_id)
+    return message
 
 
 async def unfinished_in(connection: AsyncConnection, adapter: str, conversation_id: str) -> list[StoredMessage]:
     """Return a conversation's unfinished messages, oldest first."""
     here = messages.c.adapter == adapter, messages.c.conversation_id == conversation_id, messages.c.finished.is_(None)
-    rows = (await connection.execute(select(messages).where(*here).order_by(messages.c.id))).all()
-    return [_message(row, await posted_ids_of(connection, row.id)) for row in rows]
+    return await _with_posted_ids(connection, *here)
 
 
 async def check_waiting(connection: AsyncConnection, conversation_id: str, most: int) -> None:
@@ -227,6 +226,14 @@ async def posted_ids_of(connection: AsyncConnection, message_id: int) -> tuple[s
     """Return the platform's ids of the messages that carry the answer to a message, in order."""
     query = select(deliveries.c.sent).where(deliveries.c.message_id == message_id).order_by(deliveries.c.place)
     return tuple((await connection.execute(query)).scalars())
+
+
+async def _with_posted_ids(connection: AsyncConnection, *where: ColumnElement[bool]) -> list[StoredMessage]:
+    """Return messages with what was posted for them, oldest first."""
+    query = select(messages, deliveries.c.sent).outerjoin(deliveries).where(*where)
+    rows = await connection.execute(query.order_by(messages.c.id, deliveries.c.place))
+    found = [list(group) for _, group in groupby(rows, lambda row: row.id)]
+    return [_message(group[0], tuple(row.sent for row in group if row.sent is not None)) for group in found]
 
 
 def _message(row: Any, posted_ids: tuple[str, ...]) -> StoredMessage:

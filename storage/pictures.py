@@ -100,7 +100,8 @@ async def attach_to_turn(
 
 async def mark_asked(connection: AsyncConnection, picture_ids: Collection[int]) -> None:
     """Mark pictures as no longer waiting."""
-    await _set_waiting(connection, picture_ids, False)
+    if picture_ids:
+        await _set_waiting(connection, picture_ids, False)
 
 
 async def drop_asked(connection: AsyncConnection, conversation_id: str) -> int:

@@ -30,8 +30,8 @@ STAMP = 'Here.\n```json\n[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]\n
 PAGE = (2400, 2400)  # of which a closer look is offered
 MOST_STATEMENTS = 60  # without those by which tests see that nothing is left to do
 POLLING = re.compile(
-    r"FROM messages\s+WHERE messages.adapter = . AND messages.finished IS NULL"
-    r"|FROM deliveries\s+WHERE deliveries.message_id = ."
+    r"FROM messages LEFT OUTER JOIN deliveries ON messages.id = deliveries.message_id\s+"
+    r"WHERE messages.adapter = . AND messages.finished IS NULL"
 )
 
 
