@@ -70,11 +70,18 @@ class History(Tallies, Protocol):
         ...
 
     async def add_pictures(
-        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
+        self,
+        conversation_id: str,
+        images: Sequence[Image],
+        person: str | None = None,
+        first: int | None = None,
+        *,
+        begins: bool = True,
     ) -> Sequence[int]:
         """Save pictures that wait for their question, all or none, and return their numbers.
 
-        The same picture keeps its number. A new one gets `first`, unless that number was given before.
+        The same picture keeps its number. A new one gets `first`, unless that number was given before. Unless they may
+        be what a conversation `begins` with, raises `ConversationGone` if there is none.
         """
         ...
 
@@ -225,17 +232,17 @@ class Assistant:
                 return answer
 
     async def add_pictures(
-        self, conversation_id: str, images: Sequence[Image], person: str | None = None
+        self, conversation_id: str, images: Sequence[Image], person: str | None = None, *, begins: bool = True
     ) -> tuple[list[int], tuple[int, ...]]:
         """Save pictures without a question, and encode them while the question is being typed.
 
         Returns their numbers, and the numbers of earlier pictures that were removed to make room. `person` is as in
-        `ask`.
+        `ask`, and `begins` as in `History.add_pictures`.
         """
         person = person or conversation_id
         await self._quota.count_pictures(person, [image.id for image in images])
         await self.history.make_room(person, images)
-        numbers = list(await self.history.add_pictures(conversation_id, images, person))
+        numbers = list(await self.history.add_pictures(conversation_id, images, person, begins=begins))
         for image in images:
             await self._engine.encode_ahead(image)
         surplus: tuple[int, ...] = ()

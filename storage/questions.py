@@ -85,9 +85,11 @@ async def add_pictures(
     images: Sequence[Image],
     person: str | None = None,
     first: int | None = None,
+    *,
+    begins: bool = True,
 ) -> list[int]:
-    """Store pictures that wait for their question, all or none, and return their numbers."""
-    numbers = await conversations.add_pictures(connection, now, conversation_id, images, first)
+    """Store pictures that wait for their question, all or none, and return their numbers. For `begins` see `put`."""
+    numbers = await conversations.add_pictures(connection, now, conversation_id, images, first, begins)
     await _belong(connection, conversation_id, images, person)
     return numbers
 

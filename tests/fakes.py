@@ -165,7 +165,13 @@ class MemoryHistory(MemoryTallies):
         keys.insert(place, key)
 
     async def add_pictures(
-        self, conversation_id: str, images: Sequence[Image], person: str | None = None, first: int | None = None
+        self,
+        conversation_id: str,
+        images: Sequence[Image],
+        person: str | None = None,
+        first: int | None = None,
+        *,
+        begins: bool = True,
     ) -> list[int]:
         return [self._add_picture(conversation_id, image, person) for image in images]
 

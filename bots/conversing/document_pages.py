@@ -147,7 +147,7 @@ async def choose_pages(
         if document is None or document.digest != known.digest:
             raise NoDocument
         opened = await open_document(document.data, config=limits, chosen=missing)
-        _, removed = await services.assistant.add_pictures(here, opened.images, person)
+        _, removed = await services.assistant.add_pictures(here, opened.images, person, begins=False)
         await _note_pages(store, here, opened, document)
         wanted |= {image.id for image in opened.images}
     await _withdraw(store, here, set(known.images.values()) - wanted, taken)

@@ -54,8 +54,9 @@ async def add_pictures(request: Request, receiver: WithReceiver) -> Pictures:
     conversation_id = form.conversation or receiver.new_id(list_of(request))
     if form.settings:
         await receiver.store.change_settings(conversation_id, form.settings)
-    numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person_of(request.scope))
-    await keep_document(receiver.store, conversation_id, person_of(request.scope), opened.documents)
+    person, begins = person_of(request.scope), not form.conversation
+    numbers, removed = await receiver.assistant.add_pictures(conversation_id, opened.images, person, begins=begins)
+    await keep_document(receiver.store, conversation_id, person, opened.documents)
     added = [Picture(number, image) for number, image in zip(numbers, opened.images, strict=True)]
     viewer = viewer_of(request)
     known, asking = await receiver.conversations.shown(conversation_id)

@@ -390,3 +390,20 @@ async def test_a_conversation_that_is_deleted_while_a_questions_files_are_opened
     assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
     assert not await web.store.has_begun(conversation)
     assert not await web.store.unfinished("web")
+
+
+async def test_a_conversation_that_is_deleted_while_a_picture_for_it_is_opened_stays_deleted(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conversation = await web.begin()
+
+    async def open_them(*what: Any) -> Any:
+        opened = await open_files(*what)
+        assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
+        return opened
+
+    monkeypatch.setattr("bots.web.api.pictures.open_files", open_them)
+    form, files = {"conversation": conversation}, {"image": ("blue.png", photo("blue"), "image/png")}
+    refused = await web.client.post("/api/v1/pictures", data=form, files=files)
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert not await web.store.has_begun(conversation)
