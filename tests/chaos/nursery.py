@@ -22,8 +22,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
-    "torch transformers.models.qwen3_vl.modeling_qwen3_vl core.engine.engine bots.service bots.web.server "
-    "rich.console bots.telegram.service bots.slack.service storage.store alembic.command aiosqlite tests.chaos.fate"
+    "torch core.engine.engine bots.service bots.web.server rich.console typer bots.telegram.service "
+    "bots.slack.service storage.store alembic.command aiosqlite tests.chaos.fate"
 ).split()
 # One thread each, and idle ones that sleep: the lives share the machine with the platforms and everybody else.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}

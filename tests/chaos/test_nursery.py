@@ -21,7 +21,7 @@ port = {port}
 """
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(600)
 async def test_where_the_nursery_is_killed_every_wait_ends_with_a_sentence_and_no_life_goes_on(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text(CONFIG.format(folder=tmp_path, port=free_port()), "utf-8")
