@@ -128,15 +128,14 @@ class Nursery:
                 self._born.set_result(life)
             else:
                 self._lives.pop(pid).ended.set_result(status)
+        for life in self._lives.values():  # first, since they have our end of a pipe, and `wait` awaits its end
+            life.kill()
+            life.ended.set_result(-signal.SIGKILL)
         await self._process.wait()
         self._give_up()
 
     def _give_up(self) -> None:
         """Let nobody wait for what cannot come any more."""
-        for life in self._lives.values():
-            if self._process.returncode:  # otherwise it killed them itself
-                life.kill()
-            life.ended.set_result(-signal.SIGKILL)
         if self._born and not self._born.done():
             self._born.set_exception(self._end())
         if not self._closing:
