@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import count
 from typing import Any
 
-from core.revision import Revision
 from core.stored_message import StoredMessage
 from tests.chaos.mutant import Mutants
 
@@ -195,18 +194,6 @@ def _logged(ask: Any) -> Any:
         return await ask(assistant, conversation_id, question, *args, **more)
 
     return ask_aloud
-
-
-@MUTANTS.add(
-    "an edited question keeps its old answer", "bots.conversing.dispatcher:Dispatcher.answer", seen_by=["doubled"]
-)
-def _old_answer_kept(answer: Any) -> Any:
-    async def answer_below(dispatcher: Any, message: StoredMessage, *args: Any, **more: Any) -> None:
-        revision = Revision.read(message.digest)
-        edited = revision is not None and revision.number
-        await answer(dispatcher, replace(message, posted_ids=()) if edited else message, *args, **more)
-
-    return answer_below
 
 
 @MUTANTS.add("deletions are not heeded", "bots.slack.receiver:Receiver._on_removed", seen_by=["read in the database"])

@@ -26,7 +26,9 @@ READING = replace(AIM, platforms=("web",), kinds=("posts once",), held=True, aim
 ON_SLACK = replace(
     AIM, platforms=("slack",), kinds=("goes on in private",), held=True, aims=("after acknowledgement to Slack",)
 )
-ON_TELEGRAM = replace(AIM, platforms=("telegram",), held=True, aims=("before editMessageText",))
+ON_TELEGRAM = replace(  # with single pictures, since a kill may tear an album
+    AIM, platforms=("telegram",), talks=1, held=True, aims=("before editMessageText",)
+)
 PLANS = {
     "web questions are never written down": READING,
     "acknowledged before it is written down": ON_SLACK,
@@ -61,9 +63,6 @@ PLANS = {
     ),
     "the quota is never given back": replace(ASKING, conversations=3, kinds=("asks often",)),
     "a stopped answer is saved as a whole one": replace(IN_CHATS, conversations=2, kinds=("stops midway",), held=True),
-    "an edited question keeps its old answer": replace(
-        IN_CHATS, conversations=2, platforms=("telegram",), kinds=("edits an answered question",), talks=1
-    ),
     "deletions are not heeded": replace(
         ASKING, conversations=2, platforms=("slack",), kinds=("deletes an answered question",)
     ),
