@@ -5,6 +5,7 @@ session of its own and runs what `python -m bots …` runs; only its `fate` is n
 """
 
 import asyncio
+import ctypes
 import gc
 import importlib
 import json
@@ -27,6 +28,8 @@ MODULES = (
 ).split()
 # One thread each, and idle ones that sleep: the lives share the machine with the platforms and everybody else.
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "passive", "OPENBLAS_NUM_THREADS": "1"}
+
+END_WITH_PARENT = 1  # of prctl(2)
 
 
 @dataclass(frozen=True)
@@ -128,8 +131,7 @@ class Nursery:
                 self._born.set_result(life)
             else:
                 self._lives.pop(pid).ended.set_result(status)
-        for life in self._lives.values():  # first, since they have our end of a pipe, and `wait` awaits its end
-            life.kill()
+        for life in self._lives.values():
             life.ended.set_result(-signal.SIGKILL)
         await self._process.wait()
         self._give_up()
@@ -182,6 +184,8 @@ def _main() -> None:
 def _live(words: Sequence[str], fate: dict[str, Any], out: str | None, errors: str | None) -> None:
     from tests.chaos.fate import meet
 
+    # Nobody may be left to do so when the storm itself is killed; and a life has an end of the nursery's pipes.
+    ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
