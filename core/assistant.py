@@ -19,6 +19,7 @@ from core.image import Image
 from core.leases import Leases
 from core.quota import Quota, QuotaConfig
 from core.sampling import Sampling
+from core.shielded import shielded
 from core.single_replica import SingleReplica
 from core.small_talk import is_small_talk
 from core.stats import Stats
@@ -392,14 +393,18 @@ class Assistant:
             raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            await self.history.save(conversation.id, replace(turn, answer=failed), key, asked.replaces, person)
+            await self._save(conversation.id, replace(turn, answer=failed), key, asked.replaces, person)
             raise
-        await self.history.save(conversation.id, replace(turn, answer=answer), key, asked.replaces, person)
+        await self._save(conversation.id, replace(turn, answer=answer), key, asked.replaces, person)
         self._log.note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
             tell(PicturesRemoved(surplus))
         return answer
+
+    async def _save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None, person: str) -> None:
+        """Save a turn. An edit, or a command to forget, that cancels this finds the turn saved, or never will."""
+        await shielded(self.history.save(conversation_id, turn, key, replaces, person))
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -3,7 +3,6 @@
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -27,6 +26,7 @@ from core.answer import Answer
 from core.i18n import Translator
 from core.person import AccessRequest, Standing
 from core.revision import Revision
+from core.shielded import shielded
 from core.stored_message import StoredMessage
 from core.trace import log_event
 from core.wish import Wish
@@ -215,12 +215,7 @@ class Dispatcher:
             self.reactions.remove_all(message.conversation_id)
         if request.keeps and request.command is None:
             return
-        forgetting = asyncio.ensure_future(self._forget_unless_kept(message))
-        try:
-            await asyncio.shield(forgetting)
-        except asyncio.CancelledError:  # a reader who has read the answer hangs up
-            await asyncio.wait({forgetting})
-            raise
+        await shielded(self._forget_unless_kept(message))  # a reader who has read the answer may hang up
 
     async def _respond(
         self,

@@ -1,5 +1,6 @@
 import asyncio
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -164,6 +165,29 @@ async def test_hanging_up_frees_the_model_and_leaves_the_question_open() -> None
     assert engine.cancelled == 1
     assert await history.answered("1") is None
     assert (await bot.ask("c", Question("q", (image(),)), "1")).ending is Ending.DONE
+
+
+async def test_an_answer_that_is_being_saved_is_saved_before_a_cancellation_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bot, _, history = assistant()
+    saving, gate, save = asyncio.Event(), asyncio.Event(), history.save
+
+    async def save_late(*args: Any) -> None:
+        saving.set()
+        await gate.wait()
+        await save(*args)
+
+    monkeypatch.setattr(history, "save", save_late)
+    asking = asyncio.create_task(bot.ask("c", Question("q", (image(),)), "1"))
+    await saving.wait()
+    asking.cancel()  # as an edit does, which then looks for an answer to the old words
+    ended, _ = await asyncio.wait({asking}, timeout=0.05)
+    assert not ended
+    gate.set()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    assert await history.answered("1")
 
 
 async def test_a_refusal_is_not_remembered_but_a_failure_is() -> None:
