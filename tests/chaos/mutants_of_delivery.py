@@ -96,11 +96,21 @@ def _new_key(put: Any) -> Any:
 
 @MUTANTS.add("the order is lost", "core.inbox:Inbox._enqueue", seen_by=["other words", "out of order", "invented"])
 def _no_order(enqueue: Any) -> Any:
-    def enqueue_beside(inbox: Any, message: StoredMessage, forgets: bool) -> None:
-        inbox._lanes.pop(message.conversation_id, None)
-        enqueue(inbox, message, forgets)
+    first: dict[str, list[StoredMessage]] = {}  # the first message of a conversation, or its album, until another comes
+    begun: set[str] = set()
 
-    return enqueue_beside
+    def enqueue_behind_the_next(inbox: Any, message: StoredMessage, forgets: bool) -> None:
+        where = message.conversation_id
+        held = first.setdefault(where, [])
+        if where not in begun and (not held or (message.group is not None and message.group == held[0].group)):
+            held.append(message)
+            return
+        begun.add(where)
+        for late in (message, *held):
+            enqueue(inbox, late, forgets)
+        held.clear()
+
+    return enqueue_behind_the_next
 
 
 @MUTANTS.add("answers are cut short where they are shown", "core.assistant:Assistant.ask", seen_by=["other words"])
