@@ -213,10 +213,19 @@ def _never_removed(_: Any) -> Any:
     return remove_nothing
 
 
-@MUTANTS.add("an album is closed one picture too early", "core.inbox:Inbox._gather", seen_by=["read in the database"])
-def _closed_early(gather: Any) -> Any:
+@MUTANTS.add(
+    "an album is closed one picture too early",
+    "core.inbox:Inbox._gather",
+    "storage.store:Store.rejoin",
+    seen_by=["read in the database"],
+)
+def _closed_early(replaced: Any) -> Any:
+    """Alone, the first would be mended by the second: what comes late is asked again about the whole album."""
+
     async def gather_fewer(*args: Any, **more: Any) -> Any:
-        batch = await gather(*args, **more)
+        batch = await replaced(*args, **more)
         return batch[:-1] or batch
 
-    return gather_fewer
+    async def rejoin_nothing(*_: Any, **__: Any) -> None: ...
+
+    return gather_fewer if replaced.__name__ == "_gather" else rejoin_nothing
