@@ -32,12 +32,12 @@ ECHO = Platform(
 
 async def serve(socket: str, admins: frozenset[str], services: Services) -> None:
     chat = Chat(services, admins)
+    await chat.dispatcher.inbox.resume()  # before anybody can connect: what comes meanwhile would be taken up twice
     try:
         server = await asyncio.start_unix_server(chat.meet, socket)
     except OSError as error:
         raise OperatorError("The socket cannot be made: {reason}.", reason=str(error)) from error
     async with server:
-        await chat.dispatcher.inbox.resume()
         services.health.mark_working("echo")
         try:
             await server.serve_forever()
