@@ -7,11 +7,10 @@ from contextlib import contextmanager, suppress
 from bots.conversing.answer_action import AnswerAction
 from bots.conversing.events import Ask, File
 from bots.web.message import WebMessage
+from bots.web.submission import Submission
 from core.answer import Answer, Ending
 from core.errors import ConversationGone
 from core.events import BeganAgain, ConversationLoaded, Event, PicturesRemoved, Piece, Thought
-from core.image import Image
-from core.pictures.documents import Document
 
 
 def text_of(events: Iterable[Event | File], kind: type[Piece] | type[Thought] = Piece) -> str:
@@ -28,8 +27,8 @@ def text_of(events: Iterable[Event | File], kind: type[Piece] | type[Thought] = 
 class Broadcast:
     """An answer's events.
 
-    `key` is what the answer is saved under, and `web_message` what it answers. `images` came with a question that is on
-    no disk, for which only its one reader waits.
+    `key` is what the answer is saved under, and `web_message` what it answers. A question that is on no disk has its
+    `submission`: only its one reader waits for it.
 
     A reader has no buffer, only a position among the `events`. There are only as many events as an answer has.
     """
@@ -39,15 +38,13 @@ class Broadcast:
         conversation_id: str,
         key: str,
         web_message: WebMessage = WebMessage(""),
-        images: Sequence[Image] | None = None,
+        submission: Submission | None = None,
     ) -> None:
         self.conversation_id = conversation_id
         self.key = key
         self.web_message = web_message
-        self.images = images
+        self.submission = submission
         self.notes: list[str] = []  # what was left out of its pictures
-        self.documents: Sequence[Document] = ()  # to be kept once there is a conversation
-        self.begins = False  # the conversation, which need not be there yet
         self.attempts = 0  # that failed
         self.begun = False
         self.readers = 0

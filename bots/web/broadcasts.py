@@ -1,12 +1,11 @@
 """The answers that are being written on the web, and for a while those that were: readers find them here."""
 
 import asyncio
-from collections.abc import Sequence
 
 from bots.web.broadcast import Broadcast
 from bots.web.errors import Restarting
 from bots.web.message import WebMessage
-from core.image import Image
+from bots.web.submission import Submission
 
 KEPT_S = 60.0  # seconds an answer stays in memory for readers that come back; afterwards it is read from the store
 
@@ -15,10 +14,14 @@ class Broadcasts:
     def __init__(self) -> None:
         self._by_key: dict[str, Broadcast] = {}
 
-    def add(
-        self, conversation_id: str, key: str, web_message: WebMessage, images: Sequence[Image] | None = None
-    ) -> Broadcast:
-        broadcast = self._by_key[key] = Broadcast(conversation_id, key, web_message, images)
+    def add(self, conversation_id: str, key: str, web_message: WebMessage) -> Broadcast:
+        broadcast = self._by_key[key] = Broadcast(conversation_id, key, web_message)
+        return broadcast
+
+    def add_unwritten(self, key: str, submission: Submission) -> Broadcast:
+        """Add the answer to a question that is on no disk."""
+        broadcast = Broadcast(submission.conversation_id, key, submission.web_message, submission)
+        self._by_key[key] = broadcast
         return broadcast
 
     def find(self, key: str) -> Broadcast | None:
@@ -30,7 +33,7 @@ class Broadcasts:
 
     def drop_soon(self, broadcast: Broadcast) -> None:
         """Keep a finished answer for readers that come back. An answer that is not stored is dropped at once."""
-        kept = KEPT_S if broadcast.images is None else 0
+        kept = KEPT_S if broadcast.submission is None else 0
         asyncio.get_running_loop().call_later(kept, self.drop, broadcast)
 
     def open_questions(self, conversation_id: str) -> list[Broadcast]:
@@ -41,7 +44,7 @@ class Broadcasts:
         """Return the first of the questions being answered, by conversation."""
         found: dict[str, str] = {}
         for broadcast in self._open():
-            if broadcast.web_message.text and broadcast.images is None:
+            if broadcast.web_message.text and broadcast.submission is None:
                 found.setdefault(broadcast.conversation_id, broadcast.web_message.text)
         return found
 
@@ -61,7 +64,7 @@ class Broadcasts:
     def close(self) -> None:
         """Tell readers that running answers continue after the restart."""
         for broadcast in self._open():
-            if broadcast.images is None:
+            if broadcast.submission is None:
                 broadcast.fail(Restarting("The service is restarting. Your question is kept and will be answered."))
             else:
                 broadcast.fail(Restarting("The service is about to restart. Please ask again in a minute."))

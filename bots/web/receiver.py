@@ -16,11 +16,10 @@ from bots.web.broadcast import Broadcast
 from bots.web.errors import KeyReused
 from bots.web.message import FORGET, WebMessage, read
 from bots.web.platform import WEB
+from bots.web.submission import Submission
 from bots.web.worker import Worker
 from core import lease, work_context
 from core.errors import BotError, EarlierQuestionsWait, NotFound
-from core.image import Image
-from core.pictures.documents import Document
 from core.pictures.images import ImagesConfig
 from core.settings import ConversationSettings
 from core.stored_message import StoredMessage
@@ -89,7 +88,7 @@ class Receiver:
 
     def hang_up(self, broadcast: Broadcast) -> None:
         """Stop writing an answer whose only reader has gone. A question that is on disk is answered all the same."""
-        if broadcast.images is None:
+        if broadcast.submission is None:
             return
         broadcast.abandoned = True
         if not self._dispatcher.inbox.withdraw(broadcast.key) and not broadcast.over:
@@ -117,48 +116,31 @@ class Receiver:
         broadcast.finish(turn.answer)
         return broadcast
 
-    async def take(
-        self,
-        conversation_id: str,
-        web_message: WebMessage,
-        images: Sequence[Image] = (),
-        notes: Sequence[str] = (),
-        documents: Sequence[Document] = (),
-        *,
-        begins: bool = False,
-    ) -> Broadcast:
+    async def take(self, submission: Submission, notes: Sequence[str] = ()) -> Broadcast:
         """Take a question, and return its answer.
 
-        With an idempotency key it is on disk before this returns, its `images` too. Without one, hanging up stops it,
-        and nothing is kept. Unless it `begins` a conversation, the answer is `ConversationGone` if that was deleted
+        With an idempotency key it is on disk before this returns, its pictures too. Without one, hanging up stops it,
+        and nothing is kept. Unless it begins a conversation, the answer is `ConversationGone` if that was deleted
         meanwhile, and with a key this is raised. Raises `KeyReused`.
         """
+        conversation_id, web_message = submission.conversation_id, submission.web_message
         if not web_message.idempotency_key:
-            broadcast = self._take_unwritten(conversation_id, web_message, images, documents, begins)
+            broadcast = self._take_unwritten(submission)
         elif (known := await self.resume(conversation_id, web_message)) is not None:
             return known
         else:
-            broadcast = await self._submitted(conversation_id, web_message, images, documents, begins)
+            broadcast = await self._submitted(submission)
             _check_same(broadcast, conversation_id, web_message)
         for note in notes:
             broadcast.note(note)
         return broadcast
 
-    def _take_unwritten(
-        self,
-        conversation_id: str,
-        web_message: WebMessage,
-        images: Sequence[Image],
-        documents: Sequence[Document],
-        begins: bool,
-    ) -> Broadcast:
+    def _take_unwritten(self, submission: Submission) -> Broadcast:
+        conversation_id = submission.conversation_id
         self._check_waiting(conversation_id)
-        key = WEB.id(secrets.token_hex(16))
-        broadcast = self.broadcasts.add(conversation_id, key, web_message, images)
-        broadcast.documents, broadcast.begins = documents, begins
-        message = StoredMessage(
-            0, WEB.name, key, conversation_id, web_message.payload(), arrived=work_context.current().arrived
-        )
+        broadcast = self.broadcasts.add_unwritten(WEB.id(secrets.token_hex(16)), submission)
+        payload, arrived = submission.web_message.payload(), work_context.current().arrived
+        message = StoredMessage(0, WEB.name, broadcast.key, conversation_id, payload, arrived=arrived)
         self._dispatcher.inbox.take_up(message)
         return broadcast
 
@@ -166,69 +148,46 @@ class Receiver:
         if self._dispatcher.inbox.waiting(conversation_id) >= WAITING_LIMIT:
             raise EarlierQuestionsWait
 
-    async def _submitted(
-        self,
-        conversation_id: str,
-        web_message: WebMessage,
-        images: Sequence[Image],
-        documents: Sequence[Document],
-        begins: bool,
-    ) -> Broadcast:
+    async def _submitted(self, submission: Submission) -> Broadcast:
         """Store a question once, also if it comes several times at the same moment. Every caller waits for that."""
-        if (task := self._submitting.get(web_message.idempotency_key)) is None:
-            task = self._submitting[web_message.idempotency_key] = asyncio.create_task(
-                self._submit(conversation_id, web_message, images, documents, begins)
-            )
-            task.add_done_callback(lambda _: self._submitting.pop(web_message.idempotency_key))
+        idempotency_key = submission.web_message.idempotency_key
+        if (task := self._submitting.get(idempotency_key)) is None:
+            task = self._submitting[idempotency_key] = asyncio.create_task(self._submit(submission))
+            task.add_done_callback(lambda _: self._submitting.pop(idempotency_key))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have gone
         return await asyncio.shield(task)
 
-    async def _submit(
-        self,
-        conversation_id: str,
-        web_message: WebMessage,
-        images: Sequence[Image],
-        documents: Sequence[Document],
-        begins: bool,
-    ) -> Broadcast:
-        if (found := self.find(web_message.idempotency_key)) is not None:
+    async def _submit(self, submission: Submission) -> Broadcast:
+        conversation_id, idempotency_key = submission.conversation_id, submission.web_message.idempotency_key
+        if (found := self.find(idempotency_key)) is not None:
             return found  # its twin was a moment faster
         self._check_waiting(conversation_id)
-        key = WEB.id(web_message.idempotency_key)
-        put = await self._put(key, conversation_id, web_message, images, documents, begins)
+        key = WEB.id(idempotency_key)
+        put = await self._put(key, submission)
         if (message := put or await self._left_over(key)) is None:
             raise AnswerGone("This question was asked before, and its answer is gone. Please ask it again.")
         # A reader of the conversation may have found it in the database a moment before.
-        broadcast = self.find(web_message.idempotency_key) or self.broadcasts.add(
-            conversation_id, key, read(message.payload)
-        )
+        broadcast = self.find(idempotency_key) or self.broadcasts.add(conversation_id, key, read(message.payload))
         self._dispatcher.inbox.take_up(replace(message, arrived=work_context.current().arrived))
         return broadcast
 
-    async def _put(
-        self,
-        key: str,
-        conversation_id: str,
-        web_message: WebMessage,
-        images: Sequence[Image],
-        documents: Sequence[Document],
-        begins: bool,
-    ) -> StoredMessage | None:
+    async def _put(self, key: str, submission: Submission) -> StoredMessage | None:
         """Store a question with all that came with it, in one step."""
-        await self.store.make_room(web_message.person, images)
-        if (document := await document_to_keep(documents)) is not None:
+        web_message = submission.web_message
+        await self.store.make_room(web_message.person, submission.images)
+        if (document := await document_to_keep(submission.documents)) is not None:
             document = await self.store.fitting(web_message.person, document)
         return await self.store.put_question(
             WEB.name,
             key,
-            conversation_id,
-            images,
+            submission.conversation_id,
+            submission.images,
             web_message.payload_with,
             web_message.person,
             web_message.digest,
             document,
             WAITING_LIMIT,
-            begins,
+            submission.begins,
         )
 
     def _release(self, messages: Sequence[StoredMessage]) -> None:
@@ -237,15 +196,14 @@ class Receiver:
             broadcast = self.broadcasts.find(message.key)
             if broadcast is not None and message.id:
                 self._worker.following.follow(broadcast)
-            elif broadcast is not None:
-                self._worker.background.start(self._pass_on(broadcast))
+            elif broadcast is not None and broadcast.submission is not None:
+                self._worker.background.start(self._pass_on(broadcast, broadcast.submission))
 
-    async def _pass_on(self, broadcast: Broadcast) -> None:
+    async def _pass_on(self, broadcast: Broadcast, submission: Submission) -> None:
         """Store a question that is on no disk, so that the replica that holds its conversation answers it."""
         lease.set_current(None)
-        web_message, images, where = broadcast.web_message, broadcast.images or (), broadcast.conversation_id
         try:
-            await self._put(broadcast.key, where, web_message, images, broadcast.documents, broadcast.begins)
+            await self._put(broadcast.key, submission)
             if broadcast.abandoned:
                 await self._dispatcher.withdraw(broadcast.key)
         except BotError as error:

@@ -77,6 +77,7 @@ class Worker:
                     self.broadcasts.drop_soon(broadcast)
 
     async def _answer(self, message: StoredMessage, web_message: WebMessage, broadcast: Broadcast) -> None:
+        images = tuple(broadcast.submission.images) if broadcast.submission else ()
         request = AnswerRequest(
             conversation_id=message.conversation_id,
             key=message.key,
@@ -86,8 +87,8 @@ class Worker:
             command=web_message.command,
             pictures=web_message.pictures,
             region=Region(*web_message.region) if web_message.region else None,
-            images=tuple(broadcast.images or ()),
-            opens_pages=not (web_message.brought or broadcast.images),
+            images=images,
+            opens_pages=not (web_message.brought or images),
             pages=web_message.pages,
             document=web_message.document,
             turn=web_message.turn,
@@ -109,11 +110,12 @@ class Worker:
 
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
         broadcast = self.broadcasts.find(request.key)
-        if not (request.forgets or (broadcast is not None and broadcast.begins)):
+        submission = broadcast.submission if broadcast is not None else None
+        if not (request.forgets or (submission is not None and submission.begins)):
             await self.conversations.outline(request.conversation_id)
         answer = await respond(request, self._services, Translator("en"), tell)
-        if broadcast is not None:
-            await keep_document(self._store, request.conversation_id, request.asker.person, broadcast.documents)
+        if submission is not None:
+            await keep_document(self._store, request.conversation_id, request.asker.person, submission.documents)
         return answer
 
     async def _fail(

@@ -5,6 +5,7 @@ import time
 
 from bots.web.broadcasts import Broadcasts
 from bots.web.message import WebMessage
+from bots.web.submission import Submission
 from core.assistant import Assistant
 from core.conversation import Conversation
 from core.sampling import Sampling
@@ -18,7 +19,7 @@ class Writing:
     ) -> None:
         self.id = conversation.id
         self.created = int(time.time())
-        self.broadcast = broadcasts.add(self.id, self.id, WebMessage(person), images=())
+        self.broadcast = broadcasts.add_unwritten(self.id, Submission(self.id, WebMessage(person)))
         self._broadcasts = broadcasts
         self._task = asyncio.create_task(self._write(assistant, conversation, sampling, person))
 

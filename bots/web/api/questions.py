@@ -20,6 +20,7 @@ from bots.web.api.upload import form_digest, open_files
 from bots.web.broadcast import Broadcast
 from bots.web.message import WebMessage, digest_of
 from bots.web.receiver import Receiver
+from bots.web.submission import Submission
 from core.conversation import Conversation
 from core.errors import BadQuestion, NotFound
 
@@ -73,14 +74,9 @@ async def _taken(request: Request, receiver: Receiver, form: Form, key: str | No
         opened = await open_files(request, form, limits, receiver.assistant)
         if form.settings:
             await receiver.store.change_settings(conversation_id, form.settings)
-        broadcast = await receiver.take(
-            conversation_id,
-            web_message,
-            opened.images,
-            opened.notes,
-            opened.documents,
-            begins=not form.conversation,
-        )
+        begins = not form.conversation
+        submission = Submission(conversation_id, web_message, opened.images, opened.documents, begins)
+        broadcast = await receiver.take(submission, opened.notes)
     return broadcast, questions
 
 
@@ -102,10 +98,9 @@ async def retry(
     if not known.turns:
         raise NotFound("There is no question to answer again yet. Send a picture and ask about it.")
     request.state.question = known.turns[-1].text
-    broadcast = await receiver.take(
-        known.id,
-        WebMessage(person_of(request.scope), command="retry", idempotency_key=key or "", digest=digest_of("retry")),
-    )
+    person = person_of(request.scope)
+    web_message = WebMessage(person, command="retry", idempotency_key=key or "", digest=digest_of("retry"))
+    broadcast = await receiver.take(Submission(known.id, web_message))
     return await answer_response(request, broadcast, questions_of(known), stream, html)
 
 

@@ -15,6 +15,7 @@ from bots.web.api.questions import answer_response, questions_of
 from bots.web.api.schema import Analysis, Versions
 from bots.web.api.view import drawing_of
 from bots.web.message import WebMessage, digest_of
+from bots.web.submission import Submission
 from core.answers.boxes import draw, labelled, pointed_at
 from core.assistant import QUESTION_CHARACTERS
 from core.conversation import Conversation
@@ -113,7 +114,8 @@ async def small_print(
         idempotency_key=key or "",
         digest=digest_of(AnswerAction.SMALL_PRINT, [number]),
     )
-    return await answer_response(request, await receiver.take(asked.id, web_message), questions_of(asked), stream, html)
+    broadcast = await receiver.take(Submission(asked.id, web_message))
+    return await answer_response(request, broadcast, questions_of(asked), stream, html)
 
 
 @router.get("/versions", summary="Read all versions of a question and its answer")
@@ -146,7 +148,8 @@ async def edit(
         turn=number,
     )
     questions = [*questions_of(asked)[:-1], words]
-    return await answer_response(request, await receiver.take(asked.id, web_message), questions, stream, html)
+    broadcast = await receiver.take(Submission(asked.id, web_message))
+    return await answer_response(request, broadcast, questions, stream, html)
 
 
 @router.post("/rating", status_code=204, summary="Rate an answer")
