@@ -26,7 +26,8 @@ RUN useradd --create-home --uid 1000 bots && install -d -o bots -g bots /data
 COPY --from=build /opt/venv /opt/venv
 WORKDIR /app
 RUN printf '%s\n' '[core.engine]' 'model = "demo"' 'cache = "/data/cache"' '[storage]' \
-  'url = "sqlite+aiosqlite:////data/conversations.sqlite"' '[bots.web]' 'host = "0.0.0.0"' >config.toml
+  'url = "sqlite+aiosqlite:////data/conversations.sqlite"' 'forgotten = "/data/forgotten.txt"' \
+  '[bots.web]' 'host = "0.0.0.0"' >config.toml
 USER 1000:1000
 ENV PATH=/opt/venv/bin:$PATH HF_HOME=/data/huggingface MODELSCOPE_CACHE=/data/modelscope PA_CONFIG=/app/config.toml
 VOLUME /data

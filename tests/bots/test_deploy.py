@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from sqlalchemy import make_url
 
 from bots.config import Settings, load
 from bots.web.operations import health
@@ -42,6 +43,14 @@ def config(tmp_path: Path) -> Path:
     file.write_text("\n".join(re.findall(r"'([^']*)'", command)), "utf-8")
     assert tomllib.loads(file.read_text("utf-8"))["bots"]["web"]["host"] == "0.0.0.0"
     return file
+
+
+def test_the_image_keeps_everything_on_its_volume(config: Path) -> None:
+    """Its root may be read-only. Who cannot be noted in the list of forgotten people is not deleted."""
+    settings = load(config, {})
+    folders = {settings.engine.cache, settings.storage.forgotten, Path(make_url(settings.storage.url).database or "")}
+    assert len(folders) == 3
+    assert all(folder.is_relative_to("/data") for folder in folders)
 
 
 def check(settings: Settings) -> None:
