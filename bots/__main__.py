@@ -20,7 +20,7 @@ from core.version import VERSION
 
 cli = typer.Typer(
     name="picture-answers",
-    help="Answers questions about pictures in Telegram, Slack and on a web page. Pictures never leave this machine.",
+    help="Answers questions about pictures in Telegram, Slack and on a web page.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
 )

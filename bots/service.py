@@ -12,6 +12,7 @@ import logging
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -183,7 +184,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
                     engine.check,
                     extra_routes,
                     engine.ended,
-                    model=describe(settings.engine.model),
+                    model=replace(describe(settings.engine.model), elsewhere=bool(settings.engine.urls)),
                     leases=leases,
                 )
             finally:

@@ -16,14 +16,16 @@ class ModelDescription:
 
     `pictures` is how many it tells apart in one prompt; None if that is only a matter of room. One that `needs_picture`
     has learned nothing else to speak about. One that reads `tile_by_tile` is asked about each tile of a tall picture
-    alone (see `core.engine.tile_by_tile`). `introduction` is what people have to know before they believe it. About a
-    picture without words `default_question` is asked, and `first_questions` are offered: names of commands. An answer
-    that is less certain than `least_certainty` (see `core.engine.certainty`) is replaced by `doubt`.
+    alone (see `core.engine.tile_by_tile`). Pictures are sent away to one that is `elsewhere`. `introduction` is what
+    people have to know before they believe it. About a picture without words `default_question` is asked, and
+    `first_questions` are offered: names of commands. An answer that is less certain than `least_certainty` (see
+    `core.engine.certainty`) is replaced by `doubt`.
     """
 
     pictures: int | None = None
     tile_by_tile: bool = False
     needs_picture: bool = False
+    elsewhere: bool = False
     introduction: Note | None = None
     default_question: Note = _DESCRIBE
     doubt: Note | None = None

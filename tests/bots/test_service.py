@@ -13,10 +13,11 @@ import pytest
 
 from bots.config import PLATFORMS, load
 from bots.conversing.services import Services
-from bots.service import _keep_running, _run_adapters, open_services
+from bots.service import _keep_running, _run_adapters, _serving, open_services
 from core.assistant import Assistant
 from core.conversation import Question
 from core.errors import OperatorError
+from core.loading_engine import LoadingEngine
 from core.pictures.images import make_image
 from storage.lock import hold
 from storage.store import Store, StoreConfig
@@ -189,6 +190,15 @@ async def test_a_forgotten_conversation_is_in_no_file_of_the_cache_either(tmp_pa
         await services.assistant.forget("t:invoice")
     kept = sorted(file.name.partition("-")[0] for file in (tmp_path / "cache" / "computed").rglob("*.safetensors*"))
     assert kept == ["picture", "rows"]  # of the product
+
+
+@pytest.mark.parametrize(("engine", "elsewhere"), [('model = "demo"', False), ('urls = "http://gpu1:8000/v1"', True)])
+async def test_people_are_told_whether_the_model_is_elsewhere(tmp_path: Path, engine: str, elsewhere: bool) -> None:
+    path = tmp_path / "config.toml"
+    path.write_text(f'[core.engine]\n{engine}\n[storage]\nurl = "sqlite+aiosqlite:///{tmp_path}/answers.db"\n', "utf-8")
+    settings = load(path, {})
+    async with _serving(settings, LoadingEngine(settings.engine.waiting)) as services:
+        assert services.model.elsewhere is elsewhere
 
 
 async def test_a_service_whose_only_platform_refuses_the_token_ends_with_that_sentence(tmp_path: Path) -> None:

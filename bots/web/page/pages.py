@@ -117,6 +117,7 @@ async def page(request: Request) -> Response:
         request,
         "page.html",
         introduction=_introduction(request, translator),
+        elsewhere=state.receiver.model.elsewhere,
         default_question=translator.explain(state.receiver.model.default_question),
         samples=state.pages.scenes(translator),
         first_questions=offered(state.receiver.model, translator),

@@ -10,7 +10,7 @@ from playwright.async_api import FilePayload, expect
 
 from core.engine import EngineConfig
 from core.engine.engine import Engine
-from core.model.description import describe
+from core.model.description import ModelDescription, describe
 from tests.bots.web.browser import needs_chromium, started, visit
 from tests.bots.web.conftest import service
 from tests.demo import directly, sample
@@ -91,6 +91,14 @@ async def test_with_a_real_model_no_demo_is_spoken_of(tmp_path: Path) -> None:
         for address in ("/", "/docs"):
             assert "demo" not in re.sub(r"samples/|demo/samples", "", (await web.client.get(address)).text).lower()
         assert 'data-question="描述这张图片。"' in (await web.client.get("/", headers={"Accept-Language": "zh"})).text
+
+
+async def test_pictures_are_said_to_stay_here_only_where_the_model_is_here(tmp_path: Path) -> None:
+    for elsewhere in (False, True):
+        async with service(tmp_path, model=ModelDescription(elsewhere=elsewhere)) as web:
+            for language, promise in (("en", "never leave this server"), ("zh", "不会离开这台服务器")):
+                page = (await web.client.get("/", headers={"Accept-Language": language})).text
+                assert page.count(promise) == (0 if elsewhere else 2)
 
 
 @needs_chromium
