@@ -1,11 +1,13 @@
 """The OpenAPI document keeps its promises: schemathesis makes requests up, and none gets an undocumented answer."""
 
 import asyncio
+import inspect
 import os
 import re
 import sys
 from pathlib import Path
 
+from bots.web.api import sse
 from tests.bots.web.conftest import photo, service
 
 EXAMPLES = os.environ.get("SCHEMATHESIS_EXAMPLES", "12")  # of each operation and phase; 120 make more than 2,000 cases
@@ -35,3 +37,12 @@ async def test_no_request_gets_an_undocumented_answer(tmp_path: Path) -> None:
     assert cases[1] == cases[2]
     assert int(cases[1]) >= 200
     print(cases[0])
+
+
+async def test_the_page_about_the_api_names_every_event(tmp_path: Path) -> None:
+    events = set(re.findall(r'_event\("(\w+)"', inspect.getsource(sse)))
+    async with service(tmp_path) as web:
+        page = (await web.client.get("/docs")).text
+    section = page[page.index("<h2>Events</h2>") : page.index("<h2>Refusals</h2>")]
+    assert len(events) == 8
+    assert events <= set(re.findall(r"<code>(\w+)</code>", section))
