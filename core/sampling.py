@@ -16,7 +16,7 @@ class Sampling(BaseModel, extra="forbid", frozen=True):
         None,
         ge=0,
         le=2,
-        description="0: always the likeliest word; higher: freer. By default as the model's makers say.",
+        description="0: always the likeliest word; higher: freer. By default all six are as the model's makers say.",
     )
     top_p: float | None = Field(
         None, gt=0, le=1, description="Of the likeliest tokens, the share that is sampled from; 1: all."

@@ -61,7 +61,7 @@ class StoreConfig(BaseModel, extra="forbid", frozen=True):
     expire_days: float = Field(
         30,
         ge=0,
-        description="Conversations are removed with their pictures after so many days without use; 0: never.",
+        description="Conversations without a new message for so many days are removed with their pictures; 0: never.",
     )
     size_limit_gb: float = Field(
         20.0,

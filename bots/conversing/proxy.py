@@ -13,9 +13,7 @@ from core.errors import OperatorError
 
 PORTS = {"socks5": 1080, "socks5h": 1080, "http": 80, "https": 443}  # where none is named
 HTTP_SCHEMES = {"ws": "http", "wss": "https"}  # a WebSocket begins as a request of HTTP
-DESCRIPTION = (
-    "socks5://…, http://… or https://…; by default what the environment says (HTTPS_PROXY, ALL_PROXY, NO_PROXY)."
-)
+DESCRIPTION = "socks5://…, http://… or https://…; by default the environment's (HTTPS_PROXY, ALL_PROXY, NO_PROXY)."
 
 
 class Proxies:

@@ -24,11 +24,14 @@ class WebConfig(BaseModel, extra="forbid", frozen=True):
     port: int = Field(5000, ge=0, le=65535, description="Port to listen on; 0 takes any free one.")
     token: SecretStr | None = Field(
         None,
-        description="Needed to open the page or call the API; without one, everyone who can connect is let in.",
+        description="Needed to open the page or call the API; without one, everybody who can connect is let in.",
     )
     keys: Annotated[
         dict[str, SecretStr],
-        Field(description="Keys of programs that may use /v1, by name; each has a quota of its own."),
+        Field(
+            description="Keys of programs that may use /v1, by name; each has a quota of its own: "
+            '{karakeep = "env:KARAKEEP_KEY"}.'
+        ),
     ] = {}
     origins: Annotated[
         list[str], Field(description="Other web pages whose scripts may use /v1, such as https://chat.example.org.")

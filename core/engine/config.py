@@ -24,7 +24,9 @@ class EngineConfig(BaseModel, extra="forbid", frozen=True):
         min_length=1,
     )
     kind: Kind = Field(
-        Kind.NATIVE, description="native: Qwen3-VL, fast on a CPU. reference: any model of transformers, also on a GPU."
+        Kind.NATIVE,
+        description="native: Qwen3-VL, fast on a CPU. reference: any model of transformers, one question at a time, "
+        "also on a GPU.",
     )
     precision: Precision = Field(
         Precision.AUTO, description="float32, float16, int8, or auto: what suits this machine."

@@ -1,4 +1,5 @@
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -227,11 +228,17 @@ def test_the_example_loads_and_names_every_setting_with_its_default() -> None:
             assert shown[key] == (str(plain) if isinstance(plain, str | Path) else plain), f"{table}.{key}"
 
 
-def test_the_example_says_a_sentence_about_every_setting() -> None:
-    lines = EXAMPLE.read_text("utf-8").splitlines()
-    for line in lines:
-        if " = " in line and not line.startswith("#  "):
-            assert "  # " in line, f"no word about: {line}"
+def test_the_example_says_of_every_setting_what_its_class_says() -> None:
+    table, told = "", {}
+    for line in EXAMPLE.read_text("utf-8").splitlines():
+        if heading := re.fullmatch(r"(?:# )?\[([a-z.]+)\]", line):
+            table = heading[1]
+        elif setting := re.fullmatch(r"(?:# )?(\w+) = .+?  # (.+)", line):
+            told[table, setting[1]] = setting[2]
+    for name in known_tables():
+        for key, field in owner(name).model_fields.items():
+            assert told.pop((name, key)) == field.description
+    assert not told
 
 
 def test_help_answers_without_torch() -> None:
