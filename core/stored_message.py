@@ -31,7 +31,7 @@ class StoredMessage:
 
 @dataclass(frozen=True, slots=True)
 class TornAlbum:
-    """What was asked by the pieces of an album that came before the others.
+    """What was asked by the pieces of an album that came before the others, or before these were edited.
 
     `words` are "" if these were kept for a later question, or refused. `superseded_key` is the key under which their
     answer is kept, since all of the album is to be answered, in the messages `posted_ids`.

@@ -1,9 +1,9 @@
-"""Take back the answers to edited messages, and to albums of which more came later.
+"""Take back the answers to edited messages, and to albums of which more came later or was edited.
 
 Each function is one step inside a transaction that its caller opened.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import delete, or_, select, update
@@ -13,8 +13,8 @@ from core.revision import Revision, Shown
 from core.storable import storable
 from core.stored_message import StoredMessage, TornAlbum
 from storage import files, messages, pictures
-from storage.schema import deliveries, turns
 from storage.schema import messages as stored
+from storage.schema import turns
 
 
 async def revise(
@@ -47,41 +47,56 @@ async def _reopen(
 ) -> StoredMessage | None:
     """Make a finished message unfinished with its new words, and supersede the answer to the old ones.
 
-    Return None if `words` were answered: what a person changed while the service was down may be known already. Of an
-    album the message that carries the answer is returned. What was posted for it stays, to be written over.
+    Return None if `words` were answered: what a person changed while the service was down may be known already. What
+    was posted for it stays, to be written over. What was posted for others of its album it gets in its turn, by
+    `rejoin`.
     """
     await connection.execute(update(stored).where(stored.c.id == row.id).values(digest=str(revision)))
-    carrier = await _carrier(connection, row)
-    if words is not None and await _answers(connection, carrier.key, words):
+    if words is not None and await _answers(connection, row.key, words):
         return None
-    await supersede_turn(connection, carrier.key, revision)
-    values = {"finished": None, "payload": payload, "digest": str(revision)}
-    await connection.execute(update(stored).where(stored.c.id == carrier.id).values(values))
-    return await messages.unfinished_message(connection, carrier.id)
+    await supersede_turn(connection, row.key, revision)
+    await connection.execute(update(stored).where(stored.c.id == row.id).values(finished=None, payload=payload))
+    return await messages.unfinished_message(connection, row.id)
 
 
 async def rejoin(
     connection: AsyncConnection, message: StoredMessage, revision: Revision, shown: Shown
 ) -> TornAlbum | None:
-    """Supersede the answer to the first pieces of an album, of which `message` came later and is to be answered.
+    """Supersede the answer to the other pieces of an album, of which `message` came later or was edited.
 
     What was posted for them is from then on posted for that one, to be written over. So is an answer to the message
     itself that was stored, and not finished, before the others came that `shown` names. Return None if nothing was
-    posted for earlier pieces, or if they were forgotten.
+    posted for other pieces, or if they were forgotten.
     """
     if await _answers_in_part(connection, message, shown):
         await supersede_turn(connection, message.key, revision)
     album = stored.c.conversation_id == message.conversation_id, stored.c.album == message.group
-    earlier = *album, stored.c.id != message.id, stored.c.finished.is_not(None), stored.c.digest.is_not(None)
-    ids = {row.key: row.id for row in await connection.execute(select(stored).where(*earlier).order_by(stored.c.id))}
-    posted_ids = tuple([sent for id in ids.values() for sent in await messages.posted_ids_of(connection, id)])
-    query = select(turns.c.key).where(turns.c.key.in_(ids), ~turns.c.replaced).order_by(turns.c.id.desc()).limit(1)
-    if posted_ids and (answered := (await connection.execute(query)).scalar()) is not None:
-        await supersede_turn(connection, answered, revision)
-        for id in ids.values():
+    query = select(stored).where(*album, stored.c.id != message.id, stored.c.digest.is_not(None)).order_by(stored.c.id)
+    others = {row.key: row.id for row in await connection.execute(query)}
+    was_posted = await _take_over(connection, message, revision, others)
+    torn = await _torn_album(connection, message, others)
+    return torn if was_posted or torn.superseded_key else None
+
+
+async def _take_over(
+    connection: AsyncConnection, message: StoredMessage, revision: Revision, others: Mapping[str, int]
+) -> bool:
+    """Supersede the answer to `others` of an album, ids by key, and let what was posted for them be a message's.
+
+    That they wait for their question stays said, unless the message is an edit: it may be that question. Return whether
+    anything was posted for them.
+    """
+    posted_ids = [sent for id in others.values() for sent in await messages.posted_ids_of(connection, id)]
+    query = select(turns.c.key).where(turns.c.key.in_(others), ~turns.c.replaced).order_by(turns.c.id.desc()).limit(1)
+    answered = (await connection.execute(query)).scalar()
+    if posted_ids and (answered is not None or revision.number):
+        if answered is not None:
+            await supersede_turn(connection, answered, revision)
+        for id in others.values():
             await messages.record_posted(connection, id, ())
-        await messages.record_posted(connection, message.id, (*posted_ids, *message.posted_ids))
-    return await _torn_album(connection, message, ids) or (TornAlbum() if posted_ids else None)
+        own = await messages.posted_ids_of(connection, message.id)
+        await messages.record_posted(connection, message.id, (*posted_ids, *own))
+    return bool(posted_ids)
 
 
 async def _answers_in_part(connection: AsyncConnection, message: StoredMessage, shown: Shown) -> bool:
@@ -91,18 +106,15 @@ async def _answers_in_part(connection: AsyncConnection, message: StoredMessage, 
     return not await files.known(connection, message.conversation_id) >= set(shown.files)
 
 
-async def _torn_album(
-    connection: AsyncConnection, message: StoredMessage, earlier: Collection[str]
-) -> TornAlbum | None:
-    """Return what a message and the pieces with the `earlier` keys were asked before, if their answer is superseded."""
-    begins = [Revision.key_of_any_replaced(key) for key in (*earlier, message.key)]
+async def _torn_album(connection: AsyncConnection, message: StoredMessage, others: Collection[str]) -> TornAlbum:
+    """Return what a message and the pieces with the `others` keys were asked before, if their answer is superseded."""
+    begins = [Revision.key_of_any_replaced(key) for key in (*others, message.key)]
     keys = [turns.c.key.startswith(begin, autoescape=True) for begin in begins]
     query = select(turns.c.text, turns.c.key).where(turns.c.replaced, or_(*keys)).order_by(turns.c.id.desc())
     superseded = (await connection.execute(query)).all()
-    if not superseded:
-        return None
     words = next((row.text for row in superseded if not row.key.startswith(begins[-1])), "")
-    return TornAlbum(words, await messages.posted_ids_of(connection, message.id), superseded[0].key)
+    posted_ids = await messages.posted_ids_of(connection, message.id)
+    return TornAlbum(words, posted_ids, superseded[0].key if superseded else None)
 
 
 async def replace_shown(
@@ -140,12 +152,3 @@ async def supersede_turn(connection: AsyncConnection, key: str, revision: Revisi
 async def _answers(connection: AsyncConnection, key: str, words: str) -> bool:
     where = turns.c.key == key, turns.c.text == storable(words)
     return (await connection.execute(select(turns.c.id).where(*where))).first() is not None
-
-
-async def _carrier(connection: AsyncConnection, row: Any) -> Any:
-    """Return the message of an album that carries the answer, else the message itself."""
-    if row.album is None:
-        return row
-    album = stored.c.conversation_id == row.conversation_id, stored.c.album == row.album
-    query = select(stored).join(deliveries).where(*album, stored.c.finished.is_not(None)).limit(1)
-    return (await connection.execute(query)).first() or row

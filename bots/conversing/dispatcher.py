@@ -298,7 +298,7 @@ class Dispatcher:
         if revision is None or not revision.number:
             return request
         replaced_key = await self._services.store.supersede_answer(message, revision, request.text, request.shown)
-        return replace(request, replaces=replaced_key or revision.key_of_replaced(message.key))
+        return replace(request, replaces=replaced_key or request.replaces or revision.key_of_replaced(message.key))
 
     async def _refuse_stranger(
         self, message: StoredMessage, request: AnswerRequest, translator: Translator, refusal: str | None

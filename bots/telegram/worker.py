@@ -113,18 +113,18 @@ class Worker:
     ) -> tuple[StoredMessage, Inquiry | None]:
         """Return what pieces of an album ask of which others were answered before: the same about all of them.
 
-        By webhook they are lost for a while if the service that gets them dies. No caption names the bot then.
+        By webhook they are lost for a while if the service that gets them dies. No caption names the bot then. Edited
+        ones ask what they say now.
         """
         revision = Revision.read(message.digest)
-        if message.group is None or message.group.startswith(COMMENT) or revision is None or revision.number:
+        if message.group is None or message.group.startswith(COMMENT) or revision is None:
             return message, inquiry
         pieces = inquiry_of([update.message for update in updates if update.message], self._me)
         torn = await self._store.rejoin(message, revision, pieces.shown)
         if torn is None:
             return message, inquiry
-        text = "\n\n".join(filter(None, [torn.words, pieces.text]))
-        posted_ids = torn.posted_ids or message.posted_ids
-        return replace(message, posted_ids=posted_ids), replace(pieces, text=text, replaces=torn.superseded_key)
+        text = pieces.text if revision.number else "\n\n".join(filter(None, [torn.words, pieces.text]))
+        return replace(message, posted_ids=torn.posted_ids), replace(pieces, text=text, replaces=torn.superseded_key)
 
     async def _is_own(self, message: Message | None) -> bool:
         """Return whether it is the copy of what the bot has written in a channel. Raises `Interrupted` if it may be."""

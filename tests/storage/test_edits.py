@@ -13,7 +13,7 @@ from core.wish import Wish
 from storage.store import Store
 from tests.fakes import image
 
-FIRST, SECOND = Revision.of(1, "second"), Revision.of(2, "third")
+SENT, FIRST, SECOND = (Revision.of(number, words) for number, words in enumerate(("first", "second", "third")))
 
 
 async def reopen(
@@ -69,13 +69,26 @@ async def test_words_that_were_answered_and_a_forgotten_or_unknown_message_are_n
     assert await store.revise("unknown", "new", SECOND) == (False, None)
 
 
-async def test_the_message_of_an_album_that_carries_the_answer_is_reopened(store: Store) -> None:
+@pytest.mark.parametrize("is_answered", [True, False])
+async def test_an_edited_piece_of_an_album_takes_over_what_was_posted_for_the_others_in_its_turn(
+    store: Store, is_answered: bool
+) -> None:
     album = [await store.put("chat", key, "c", key, "album", f"0:{key}") for key in ("k1", "k2")]
     assert album[0] is not None and album[1] is not None
+    if is_answered:
+        await store.save("c", Turn("One", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "k1")
     await store.record_posted(album[0].id, ["m1"])
     await store.finish([message.id for message in album if message is not None])
-    reopened = await reopen(store, "k2", "new", FIRST)
-    assert reopened is not None and (reopened.key, reopened.posted_ids) == ("k1", ("m1",))
+    edited = await reopen(store, "k2", "new", FIRST)
+    assert edited is not None and (edited.key, edited.payload, edited.posted_ids) == ("k2", "new", ())
+    torn = TornAlbum("One", ("m1",), FIRST.key_of_replaced("k1")) if is_answered else TornAlbum("", ("m1",))
+    assert await store.rejoin(edited, FIRST, Shown()) == torn
+    [taken] = await store.unfinished("chat")
+    assert (taken.key, taken.posted_ids) == ("k2", ("m1",))
+    first = await reopen(store, "k1", "newer", SECOND)
+    assert first is not None and not first.posted_ids
+    await store.rejoin(taken, SECOND, Shown())
+    assert [message.posted_ids for message in await store.unfinished("chat")] == [(), ("m1",)], "no id twice"
 
 
 async def test_a_later_piece_of_an_album_takes_over_the_answer_to_the_others(store: Store) -> None:
@@ -83,20 +96,20 @@ async def test_a_later_piece_of_an_album_takes_over_the_answer_to_the_others(sto
     assert first is not None and later is not None
     await store.finish([first.id])
     both = Shown(("chat:1:", "chat:2:"), ("chat:1:a", "chat:2:b"))
-    assert await store.rejoin(later, FIRST, both) is None, "nothing was said to the others"
+    assert await store.rejoin(later, SENT, both) is None, "nothing was said to the others"
     await store.record_posted(first.id, ["m1"])
-    assert await store.rejoin(later, FIRST, both) == TornAlbum(), "they only wait for a question"
+    assert await store.rejoin(later, SENT, both) == TornAlbum(), "they only wait for a question"
     await store.save("c", Turn("One", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "k1")
-    torn = await store.rejoin(later, FIRST, both)
-    assert torn == TornAlbum("One", ("m1",), FIRST.key_of_replaced("k1"))
+    torn = await store.rejoin(later, SENT, both)
+    assert torn == TornAlbum("One", ("m1",), SENT.key_of_replaced("k1"))
     left = await store.outline("c")
     assert (left.turns, [picture.number for picture in left.waiting]) == ((), [1])
     [taken] = await store.unfinished("chat")
     assert (taken.key, taken.posted_ids) == ("k2", ("m1",))
-    assert await store.rejoin(taken, FIRST, both) == torn, "as after a crash"
+    assert await store.rejoin(taken, SENT, both) == torn, "as after a crash"
     await store.forget("c")
     assert await store.put("chat", "k3", "c", "k3", "album", "0:k3")
-    assert await store.rejoin(replace(later, id=0, key="k3"), FIRST, both) is None
+    assert await store.rejoin(replace(later, id=0, key="k3"), SENT, both) is None
 
 
 async def test_a_piece_of_an_album_that_was_answered_alone_is_answered_with_what_came_before_it_was_finished(
@@ -107,10 +120,10 @@ async def test_a_piece_of_an_album_that_was_answered_alone_is_answered_with_what
     await store.record_posted(first.id, ["m1"])
     await store.save("c", Turn("One", (Picture(1, image()),), Answer("Yes.", Ending.DONE)), "k1")
     await store.remember_file("chat:1:a", "c", [image().id])
-    assert await store.rejoin(first, FIRST, Shown(("chat:1:",), ("chat:1:a",))) is None
+    assert await store.rejoin(first, SENT, Shown(("chat:1:",), ("chat:1:a",))) is None
     both = Shown(("chat:1:", "chat:2:"), ("chat:1:a", "chat:2:b"))
     for _ in range(2):  # as after a crash
-        assert await store.rejoin(first, FIRST, both) == TornAlbum("", ("m1",), FIRST.key_of_replaced("k1"))
+        assert await store.rejoin(first, SENT, both) == TornAlbum("", ("m1",), SENT.key_of_replaced("k1"))
     assert await store.answered("k1") is None
 
 
