@@ -95,7 +95,9 @@ class Inbox:
         messages = await self.mailbox.unfinished(self._adapter)
         forgetting = [await self._resumes_forget(message) for message in messages]
         for message, forgets in zip(messages, forgetting, strict=True):
-            self._enqueue(replace(message, resumed=True), forgets)
+            lane = self._lanes.get(message.conversation_id)
+            if lane is None or not lane.has(message):  # else it was held, and its asker was let in just now
+                self._enqueue(replace(message, resumed=True), forgets)
         return len(messages)
 
     async def receive(

@@ -77,6 +77,21 @@ async def test_what_was_not_finished_is_taken_up_after_a_restart() -> None:
     assert desk.done == [["1"], ["2"]]
 
 
+async def test_a_message_that_is_reopened_while_the_others_are_taken_up_is_worked_off_once() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    held = await mailbox.put("telegram", "k", "c", "1")
+    assert held is not None
+
+    async def forgets(payload: str) -> bool:
+        inbox.take_up_again(held)  # its asker is let in, on the operator's page
+        return False
+
+    inbox = Inbox(mailbox, "telegram", desk.work, forgets=forgets)
+    await inbox.resume()
+    await until_idle(inbox, "c")
+    assert desk.done == [["1"]]
+
+
 async def test_one_conversation_never_waits_for_another() -> None:
     held, free = Desk(), Desk()
     held.gate.clear()
