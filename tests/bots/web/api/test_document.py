@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from core.pictures.documents import open_document
 from core.pictures.kept_document import KeptDocument
 from core.quota import QuotaConfig
 from tests.bots.web.api.test_pages import SENT, ask, seen
@@ -246,6 +247,24 @@ async def test_without_a_document_nothing_can_be_chosen(web: Web) -> None:
     ]
     assert [(it.status_code, it.json()["code"]) for it in refusals] == [(404, "no_document")] * 3
     assert (await web.client.get(here)).json()["document"] is None
+
+
+async def test_a_conversation_that_is_deleted_while_a_page_is_chosen_stays_deleted(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = (await add(web))["conversation"]
+    address = f"/api/v1/conversations/{here}"
+
+    async def open_it(*what: Any, **more: Any) -> Any:
+        opened = await open_document(*what, **more)
+        assert (await web.client.delete(address)).status_code == 204
+        return opened
+
+    monkeypatch.setattr("bots.conversing.document_pages.open_document", open_it)
+    for _ in ("while it is opened", "before"):
+        refused = await web.client.put(f"{address}/document/chosen", json={"pages": [7]})
+        assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+        assert not await web.store.has_begun(here)
 
 
 async def test_what_the_document_does_not_have_cannot_be_chosen_or_drawn(
