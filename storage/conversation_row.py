@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from core.errors import ConversationGone
 from core.storable import storable
 from storage.schema import conversations
 
@@ -22,10 +23,12 @@ async def locked(connection: AsyncConnection, conversation_id: str) -> Any:
     return (await connection.execute(query)).first()
 
 
-async def ensure(connection: AsyncConnection, conversation_id: str, now: float) -> Any:
-    """Return a conversation's row, locked. A conversation that is unknown begins."""
+async def ensure(connection: AsyncConnection, conversation_id: str, now: float, begins: bool = True) -> Any:
+    """Return a conversation's row, locked. One that is unknown `begins`, or else `ConversationGone` is raised."""
     if (row := await locked(connection, conversation_id)) is not None:
         return row
+    if not begins:
+        raise ConversationGone
     values = {"id": conversation_id, "title": "", "chapter": 0, "next_number": 1, "created": now, "updated": now}
     return (await connection.execute(insert(conversations).values(values).returning(conversations))).one()
 

@@ -14,7 +14,17 @@ async def find(connection: AsyncConnection, conversation_id: str) -> Conversatio
     return settings_of((await connection.execute(query)).scalar())
 
 
-async def change(connection: AsyncConnection, now: float, conversation_id: str, changed: ConversationSettings) -> None:
-    """Store the settings of a conversation. They stay when it is restarted, and go when it is forgotten."""
-    await ensure(connection, conversation_id, now)
+async def change(
+    connection: AsyncConnection,
+    now: float,
+    conversation_id: str,
+    changed: ConversationSettings,
+    *,
+    begins: bool = True,
+) -> None:
+    """Store the settings of a conversation. They stay when it is restarted, and go when it is forgotten.
+
+    Unless they may be what a conversation `begins` with, raises `ConversationGone` if there is none.
+    """
+    await ensure(connection, conversation_id, now, begins)
     await touch(connection, conversation_id, now, settings=changed.stored() or None)

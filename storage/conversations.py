@@ -7,7 +7,6 @@ from sqlalchemy import Column, ColumnElement, and_, delete, insert, select, tupl
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Conversation, Turn
-from core.errors import ConversationGone
 from core.image import Image
 from core.settings import settings_of
 from storage import documents, images, pictures
@@ -66,9 +65,7 @@ async def add_pictures(
     first: int | None = None,
     begins: bool = True,
 ) -> list[int]:
-    row = await (ensure(connection, conversation_id, now) if begins else locked(connection, conversation_id))
-    if row is None:
-        raise ConversationGone
+    row = await ensure(connection, conversation_id, now, begins)
     numbers, next_number = [], row.next_number
     if first is not None and await pictures.is_given(connection, conversation_id, row.chapter, first):
         first = None

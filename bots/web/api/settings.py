@@ -24,7 +24,7 @@ async def change_settings(
 ) -> SettingsView:
     """Set all of it, from the next question on. What is left out gets its default."""
     changed = wanted.settings()
-    await receiver.store.change_settings(known.id, changed)
+    await receiver.store.change_settings(known.id, changed, begins=False)
     return _view(changed)
 
 

@@ -149,3 +149,19 @@ async def test_another_platforms_conversation_and_an_unknown_one_have_none(web: 
     for other in ("telegram:7:0", "web:0123"):
         assert (await web.client.get(f"/api/v1/conversations/{other}/settings")).status_code == 404
         assert (await web.client.put(f"/api/v1/conversations/{other}/settings", json={})).status_code == 404
+
+
+async def test_settings_that_come_while_their_conversation_is_deleted_do_not_bring_it_back(
+    web: Web, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address = await begun(web)
+    here, change = address.removesuffix("/settings"), web.store.change_settings
+
+    async def change_late(*what: Any, **more: Any) -> None:
+        assert (await web.client.delete(here)).status_code == 204
+        await change(*what, **more)
+
+    monkeypatch.setattr(web.store, "change_settings", change_late)
+    refused = await web.client.put(address, json={})
+    assert (refused.status_code, refused.json()["code"]) == (404, "not_found")
+    assert not await web.store.has_begun(here.split("/")[-1])
