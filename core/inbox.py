@@ -84,7 +84,7 @@ class Inbox:
         self._released = released
         self._stops = stops
         self._shows = shows
-        self._kept: set[int] = set()  # ids of messages that are kept for the next start
+        self._kept: dict[int, str] = {}  # messages that are kept for the next start, and their conversations, by ids
         self._lanes: dict[str, Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
@@ -128,6 +128,10 @@ class Inbox:
         """Return how many messages of a conversation are unfinished, including the one being worked on."""
         lane = self._lanes.get(conversation_id)
         return len(lane.messages) if lane else 0
+
+    def kept(self, conversation_id: str) -> int:
+        """Return how many messages of a conversation are kept for the next start: unfinished, and not waiting."""
+        return list(self._kept.values()).count(conversation_id)
 
     async def last(self, conversation_id: str) -> StoredMessage | None:
         """Return the last unfinished message of a conversation, also of one that another replica holds."""
@@ -187,7 +191,7 @@ class Inbox:
     def _enqueue(self, message: StoredMessage, forgets: bool) -> None:
         if self._closed:
             return
-        self._kept.discard(message.id)
+        self._kept.pop(message.id, None)
         before = self._lanes.get(message.conversation_id)
         if before is not None and not forgets:
             # With replicas it may have been found in the database a moment ago; a reopened one is found there later.
@@ -282,9 +286,9 @@ class Inbox:
         before = {message.id for message in lane.messages}
         stored = await self.mailbox.unfinished_in(self._adapter, conversation_id)
         for message in stored:
-            if message.id not in before | self._kept and await self._resumes_forget(message):
+            if message.id not in before | self._kept.keys() and await self._resumes_forget(message):
                 lane.forget_id = max(lane.forget_id, message.id)
-        lane.merge([message for message in stored if message.id not in self._kept - before], before)
+        lane.merge([message for message in stored if message.id not in self._kept.keys() - before], before)
 
     async def _finish(self, batch: Sequence[StoredMessage], lane: Lane) -> None:
         """Work until it succeeds or is given up, keeping the message's place in the queue."""
@@ -316,7 +320,7 @@ class Inbox:
                 failures += 1
                 told = trace.without_words(error)
                 if failures > len(self._pauses_s):
-                    self._kept.update(ids)
+                    self._kept |= dict.fromkeys(ids, batch[0].conversation_id)
                     log.error("message %s is kept for the next start: %s", batch[0].key, told)
                     return
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)

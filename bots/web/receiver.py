@@ -186,7 +186,7 @@ class Receiver:
             web_message.person,
             web_message.digest,
             document,
-            WAITING_LIMIT,
+            WAITING_LIMIT + self._dispatcher.inbox.kept(submission.conversation_id),
             submission.begins,
         )
 

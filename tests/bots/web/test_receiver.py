@@ -1,11 +1,16 @@
 """Nothing asked with a key is lost, and nothing is answered twice."""
 
 import asyncio
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
+from bots.conversing.dispatcher import Dispatcher
+from bots.web.receiver import WAITING_LIMIT
+from core import inbox
 from core.conversation import Turn
 from core.errors import Busy, StoreDown
 from storage.store import Store
@@ -346,3 +351,22 @@ async def read_some(web: Web, key: str) -> None:
             if seen.count("event: piece") >= 3:
                 return
     raise httpx.ReadError("the answer ended too early")
+
+
+async def test_questions_that_are_kept_for_the_next_start_do_not_hold_up_the_next_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def fail(*_: Any, **__: Any) -> None:
+        raise ValueError
+
+    pauses_s = (0.0,) * len(inbox.PAUSES_SECONDS)
+    monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=pauses_s))
+    async with service(tmp_path) as web:
+        conversation = await web.begin()
+        with monkeypatch.context() as broken:
+            broken.setattr(Dispatcher, "answer", fail)
+            for number in range(WAITING_LIMIT):
+                kept = await web.ask("What?", conversation=conversation, key=f"{KEY}-{number}")
+                assert kept.json()["code"] == "restarting", kept.text
+        assert len(await web.store.unfinished("web")) == WAITING_LIMIT
+        assert (await web.ask("And now?", conversation=conversation, key=KEY)).status_code == 200
