@@ -43,9 +43,7 @@ class Lane:
 
     def start_again(self, key: str, **changes: Any) -> bool:
         """Start again with a message that waits or is being worked on. Return False if there is none."""
-        attempt = self.attempt
-        over = attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
-        if over and any(message.key == key for message in islice(self.messages, self.working)):
+        if self._is_done and any(message.key == key for message in self.worked_on):
             return False
         return self.change(key, **changes)
 
@@ -85,3 +83,9 @@ class Lane:
     @property
     def worked_on(self) -> list[StoredMessage]:
         return list(islice(self.messages, self.working))
+
+    @property
+    def _is_done(self) -> bool:
+        """Whether the work on the first messages is done, and only has to be stored as finished."""
+        attempt = self.attempt
+        return attempt is not None and attempt.done() and not attempt.cancelled() and attempt.exception() is None
