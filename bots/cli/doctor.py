@@ -28,7 +28,7 @@ async def examine(path: Path | None) -> AsyncIterator[CheckResult]:
         yield CheckResult("config", Level.NOTE, notice)
     here: list[Check] = [model_files.model, machine.memory, machine.processor]
     engine: list[Check] = [remote_engines.engines] if settings.engine.urls else here
-    checks: list[Check] = [machine.clock, _database, _disks, *engine, machine.font, proxies]
+    checks: list[Check] = [machine.clock, _database, _disks, _forgotten, *engine, machine.font, proxies]
     for check in checks:
         found = await check(settings)
         for finding in [found] if isinstance(found, CheckResult) else found:
@@ -65,6 +65,19 @@ async def _disks(settings: Settings) -> list[CheckResult]:
         if file := file_of(storage.url):
             places.append((file.parent, storage.size_limit_gb * GIGABYTE, "url in [storage]"))
     return [await asyncio.to_thread(machine.check_free_space, *place) for place in places]
+
+
+async def _forgotten(settings: Settings) -> CheckResult:
+    """Check the list of forgotten people, without which nobody can be deleted and no backup restored."""
+    from storage import forgotten
+
+    file = settings.storage.forgotten
+    try:
+        await asyncio.to_thread(forgotten.add, file, ())
+        await asyncio.to_thread(forgotten.since, file, "")
+    except BotError as error:
+        return CheckResult("forgotten", Level.WRONG, str(error))
+    return CheckResult("forgotten", Level.OK, f"{file} can be read and written, so people can be deleted")
 
 
 async def _platform(table: str, settings: Settings) -> AsyncIterator[CheckResult]:

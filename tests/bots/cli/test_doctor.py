@@ -41,7 +41,7 @@ async def findings(folder: Path, text: str) -> dict[str, CheckResult]:
 def config(folder: Path, more: str = "", model: str = "demo") -> str:
     return (
         f'[core.engine]\nmodel = "{model}"\ncache = "{folder}/cache"\ncache_limit_gb = 0.1\n'
-        f'[storage]\nurl = "sqlite+aiosqlite:///{folder}/db.sqlite"\n{more}'
+        f'[storage]\nurl = "sqlite+aiosqlite:///{folder}/db.sqlite"\nforgotten = "{folder}/forgotten.txt"\n{more}'
     )
 
 
@@ -53,6 +53,7 @@ async def test_a_good_config_is_found_good(tmp_path: Path) -> None:
         "clock",
         "database",
         "disk",
+        "forgotten",
         "engine",
         "model",
         "memory",
@@ -118,6 +119,16 @@ async def test_a_cache_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     found = await findings(tmp_path, config(tmp_path).replace("/cache", "/config.toml/cache"))
     assert found["disk"].level is Level.WRONG
     assert "cannot be written" in found["disk"].text
+
+
+async def test_a_list_of_forgotten_people_that_cannot_be_written_or_read_is_told(tmp_path: Path) -> None:
+    found = await findings(tmp_path, config(tmp_path).replace("/forgotten.txt", "/config.toml/forgotten.txt"))
+    assert found["forgotten"].level is Level.WRONG
+    assert "cannot be written" in found["forgotten"].text
+    (tmp_path / "forgotten.txt").write_text("somebody\n", "utf-8")
+    found = await findings(tmp_path, config(tmp_path))
+    assert found["forgotten"].level is Level.WRONG
+    assert "cannot be read: line 1 is no entry" in found["forgotten"].text
 
 
 async def test_a_port_that_is_taken_is_told(tmp_path: Path) -> None:
