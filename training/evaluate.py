@@ -1,6 +1,7 @@
 """Measure how well a demo model reads, on pictures with fonts, names and texts that its training never showed.
 
-Run: python -m training.evaluate [--model FOLDER] [--pictures 1000]. It prints a table.
+Run: python -m training.evaluate [--model FOLDER] [--pictures 1000]. It prints a table. With --precision int8 this
+project's engine answers instead of transformers, with the kernel that it takes on this machine.
 """
 
 import argparse
@@ -9,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from core.model.precision import Precision
 from training import conversations, fonts, words
 from training.chat import Chat, ChatModel
 from training.conversations import Drawing, Turn
 from training.encoding import READ_AS
+from training.engine_model import EngineModel
 from training.samples import QA
 from training.tokenizer import DEMO
 
@@ -43,8 +46,10 @@ def main() -> None:
     arguments.add_argument("--model", type=Path, default=DEMO)
     arguments.add_argument("--pictures", type=int, default=1000)
     arguments.add_argument("--seed", type=int, default=7)
+    arguments.add_argument("--precision", choices=[str(each) for each in Precision], help="ask the engine with this")
     options = arguments.parse_args()
-    model = ChatModel(options.model)
+    precise = options.precision
+    model = EngineModel(options.model, Precision(precise)) if precise else ChatModel(options.model)
     rng = random.Random(f"evaluation {options.seed}")
     lexicon = words.Lexicon(held_out=True)
     held: list[list[Turn]] = []
@@ -59,7 +64,7 @@ def main() -> None:
     print(table([trial for trials in hold(model, held) for trial in trials]))
 
 
-def hold(model: ChatModel, held: Sequence[Sequence[Turn]]) -> list[list[Trial]]:
+def hold(model: ChatModel | EngineModel, held: Sequence[Sequence[Turn]]) -> list[list[Trial]]:
     """Hold all conversations, question by question, with the model's own answers as their history."""
     chats = [Chat() for _ in held]
     trials: list[list[Trial]] = [[Trial(turn.qa) for turn in turns] for turns in held]

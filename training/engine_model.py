@@ -1,0 +1,66 @@
+"""Ask this project's own engine about many conversations at once, as `ChatModel` asks transformers."""
+
+import asyncio
+import hashlib
+import io
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from PIL import Image as Pillow
+
+from core.answer import Answer, Ending
+from core.conversation import Conversation, Question
+from core.engine import EngineConfig
+from core.engine.engine import Engine
+from core.image import Image
+from core.model.precision import Precision
+from core.sampling import Sampling
+from training.chat import Chat
+
+AT_ONCE = 8
+
+
+class EngineModel:
+    def __init__(self, directory: Path, precision: Precision) -> None:
+        self._config = EngineConfig(model=str(directory), precision=precision, cache_limit_gb=0)
+
+    def answers(self, chats: Sequence[Chat]) -> list[str]:
+        """Return an answer to the last question of each chat."""
+        return asyncio.run(self._answers(chats))
+
+    async def _answers(self, chats: Sequence[Chat]) -> list[str]:
+        engine = await Engine.start(self._config)
+        room = asyncio.Semaphore(AT_ONCE)
+
+        async def answer(number: int, chat: Chat) -> str:
+            async with room:
+                said = await engine.answer(conversation_of(str(number), chat), Sampling(), lambda event: None)
+            return said.text
+
+        try:
+            return await asyncio.gather(*[answer(number, chat) for number, chat in enumerate(chats)])
+        finally:
+            await engine.close()
+
+
+def conversation_of(name: str, chat: Chat) -> Conversation:
+    """Return a chat as the engine takes it."""
+    conversation, pictures = Conversation(name), iter(chat.images)
+    for message in chat.messages:
+        content: Any = message["content"]
+        if message["role"] == "assistant":
+            answered = replace(conversation.turns[-1], answer=Answer(content, Ending.DONE))
+            conversation = replace(conversation, turns=(*conversation.turns[:-1], answered))
+            continue
+        images = tuple(_image(next(pictures)) for part in content if part["type"] == "image")
+        conversation = conversation.ask(Question(content[-1]["text"], images))
+    return conversation
+
+
+def _image(picture: Pillow.Image) -> Image:
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    name = hashlib.sha256(data.getvalue()).hexdigest()
+    return Image(name, data.getvalue(), *picture.size, original_size=picture.size)
