@@ -99,8 +99,9 @@ def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path:
                 break
         process.send_signal(signal.SIGINT)
         printed, _ = process.communicate()
-    rows = dict(line.strip("| ").split(" | ", 1) for line in printed.splitlines() if line.startswith("| "))
-    assert rows["first token, cold"].endswith(" s")
+    lines = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("| ")]
+    measured = {name.strip(): here.strip() for name, _, here, *_ in lines}  # not every row has a goal on each processor
+    assert measured["first token, cold"].endswith(" s")
     assert re.search(r"Medians of at most \d{1,3} rounds", printed)
     assert " --rounds 1000" in printed
 
