@@ -159,6 +159,10 @@ class Conversation:
         turns = tuple(replace(turn, pictures=left(turn.pictures)) for turn in self.turns)
         return replace(self, turns=turns, waiting=left(self.waiting))
 
+    def answered(self, answer: Answer) -> "Conversation":
+        """Return the conversation with an answer to its open last turn."""
+        return replace(self, turns=(*self.turns[:-1], replace(self.turns[-1], answer=answer)))
+
     def ask(self, question: Question) -> "Conversation":
         """Return the conversation with `question` as its open last turn. Waiting pictures come first.
 

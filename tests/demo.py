@@ -2,7 +2,6 @@
 
 import io
 import re
-from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image as PilImage
@@ -40,8 +39,7 @@ async def directly(engine: Engine, *turns: tuple[str, tuple[bytes | Image | Pict
         conversation = conversation.ask(Question(text, images, small_print=small_print))
         answer = await engine.answer(conversation, Sampling(), lambda event: None)
         answers.append(answer.text)
-        answered = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer))
-        conversation = replace(conversation, turns=answered)
+        conversation = conversation.answered(answer)
     return answers
 
 

@@ -1,10 +1,8 @@
 """Ask this project's own engine about many conversations at once, as `ChatModel` asks transformers."""
 
 import asyncio
-import hashlib
 import io
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.image import Image
 from core.model.precision import Precision
+from core.pictures.images import make_image
 from core.sampling import Sampling
 from training.chat import Chat
 
@@ -36,8 +35,8 @@ class EngineModel:
 
         async def answer(number: int, chat: Chat) -> str:
             async with room:
-                said = await engine.answer(conversation_of(str(number), chat), Sampling(), lambda event: None)
-            return said.text
+                conversation = await conversation_of(str(number), chat)
+                return (await engine.answer(conversation, Sampling(), lambda event: None)).text
 
         try:
             return await asyncio.gather(*[answer(number, chat) for number, chat in enumerate(chats)])
@@ -45,22 +44,20 @@ class EngineModel:
             await engine.close()
 
 
-def conversation_of(name: str, chat: Chat) -> Conversation:
+async def conversation_of(name: str, chat: Chat) -> Conversation:
     """Return a chat as the engine takes it."""
     conversation, pictures = Conversation(name), iter(chat.images)
     for message in chat.messages:
         content: Any = message["content"]
         if message["role"] == "assistant":
-            answered = replace(conversation.turns[-1], answer=Answer(content, Ending.DONE))
-            conversation = replace(conversation, turns=(*conversation.turns[:-1], answered))
+            conversation = conversation.answered(Answer(content, Ending.DONE))
             continue
-        images = tuple(_image(next(pictures)) for part in content if part["type"] == "image")
-        conversation = conversation.ask(Question(content[-1]["text"], images))
+        images = [await _opened(next(pictures)) for part in content if part["type"] == "image"]
+        conversation = conversation.ask(Question(content[-1]["text"], tuple(images)))
     return conversation
 
 
-def _image(picture: Pillow.Image) -> Image:
+async def _opened(picture: Pillow.Image) -> Image:
     data = io.BytesIO()
     picture.save(data, "PNG")
-    name = hashlib.sha256(data.getvalue()).hexdigest()
-    return Image(name, data.getvalue(), *picture.size, original_size=picture.size)
+    return await make_image(data.getvalue())

@@ -1,4 +1,7 @@
-"""Say what is missing before the first user notices. Works offline, and makes the database if it is new."""
+"""Say what is missing before the first user notices. Works offline.
+
+The database and the list of forgotten people are made if they are new.
+"""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable

@@ -1,7 +1,6 @@
 """Make the work: new pictures that no cache knows, questions, and follow-ups."""
 
 import io
-from dataclasses import replace
 
 import numpy as np
 from PIL import Image as Pillow
@@ -20,8 +19,7 @@ def start_conversation(name: str, image: Image) -> Conversation:
 
 def go_on(conversation: Conversation, text: str) -> Conversation:
     """Return the conversation with `text` as the answer of its open turn."""
-    turn = replace(conversation.turns[-1], answer=Answer(text, Ending.DONE))
-    return replace(conversation, turns=(*conversation.turns[:-1], turn)).ask(Question(THEN))
+    return conversation.answered(Answer(text, Ending.DONE)).ask(Question(THEN))
 
 
 def make_picture(seed: int, given: bytes | None = None) -> Image:

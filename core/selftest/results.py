@@ -67,7 +67,7 @@ async def ask_all(
         result = replace(await _ask(engine, task, asked, sampling), is_new=bool({*task.pictures} - shown))
         shown.update(task.pictures)
         if result.verdict is not Verdict.BROKEN:
-            conversation = _answered(asked, result)
+            conversation = asked.answered(Answer(result.text, result.ending, result.figures))
         elif task.pictures:  # a follow-up needs the pictures, and no answer
             conversation = replace(asked, turns=(), waiting=asked.turns[-1].pictures)
         yield result
@@ -93,8 +93,3 @@ async def _ask(engine: Engine, task: Task, conversation: Conversation, sampling:
     right = answer.ending is Ending.DONE and task.expected.holds(answer.text)
     verdict = Verdict.RIGHT if right else Verdict.WRONG
     return Result(task, verdict, answer.text, answer.ending, answer.figures, first)
-
-
-def _answered(conversation: Conversation, result: Result) -> Conversation:
-    answer = Answer(result.text, result.ending, result.figures)
-    return replace(conversation, turns=(*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer)))

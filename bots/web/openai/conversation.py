@@ -54,7 +54,7 @@ class Reader:
         for turn in made.turns:
             conversation = _asked(conversation, turn)
             if turn.answer is not None:
-                conversation = _answered(conversation, "\n".join(turn.answer))
+                conversation = conversation.answered(Answer("\n".join(turn.answer), Ending.DONE))
         return conversation, [note for note in notes if note]
 
     async def _open_named_pages(self, turns: Sequence[Turn], room: int) -> list[str]:
@@ -125,8 +125,3 @@ def _asked(conversation: Conversation, turn: Turn) -> Conversation:
     first = max([conversation.next_number, *(number + 1 for number in known)])
     question = Question(turn.text, (*others, *turn.pages), small_print=tuple(numbered))
     return replace(conversation, next_number=first).ask(question)
-
-
-def _answered(conversation: Conversation, text: str) -> Conversation:
-    last = replace(conversation.turns[-1], answer=Answer(text, Ending.DONE))
-    return replace(conversation, turns=(*conversation.turns[:-1], last))

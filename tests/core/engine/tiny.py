@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import shutil
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -82,8 +81,7 @@ def ask(text: str, *images: Image, after: Conversation | None = None, answer: An
     """Return a conversation whose last turn is open. `answer` closes the turn of `after`."""
     conversation = after or Conversation("test:1")
     if answer is not None:
-        turns = (*conversation.turns[:-1], replace(conversation.turns[-1], answer=answer))
-        conversation = replace(conversation, turns=turns)
+        conversation = conversation.answered(answer)
     return conversation.ask(Question(text, images))
 
 

@@ -71,8 +71,7 @@ async def test_the_engine_is_sent_standard_fields_and_each_picture_after_its_num
     conversation = Conversation("telegram:42:7", system="Be brief.").ask(
         Question("Which?", (image("red"), image("blue")))
     )
-    first = replace(conversation.turns[0], answer=Answer("The red one.", Ending.DONE))
-    conversation = replace(conversation, turns=(first,)).ask(Question("Sure?"))
+    conversation = conversation.answered(Answer("The red one.", Ending.DONE)).ask(Question("Sure?"))
     sampling = Sampling(temperature=0.5, top_p=0.8, top_k=20, repetition_penalty=1.1, stop=("END",), max_new_tokens=99)
     fake = FakeEngine()
     async with remote(fake, api_key=KEY) as engine:
@@ -430,8 +429,7 @@ async def test_silence_before_the_first_word_ends() -> None:
 async def test_a_conversation_that_is_too_long_for_the_engine_loses_old_turns(message: str) -> None:
     conversation = asked("one")
     for text in ("two", "three", "four"):
-        last = replace(conversation.turns[-1], answer=Answer("yes", Ending.DONE))
-        conversation = replace(conversation, turns=(*conversation.turns[:-1], last)).ask(Question(text))
+        conversation = conversation.answered(Answer("yes", Ending.DONE)).ask(Question(text))
     fake = FakeEngine(usual=refuses(400, message))
     fake.scripts += [refuses(400, message), says("It is red.")]
     async with remote(fake) as engine:
@@ -446,8 +444,7 @@ async def test_a_conversation_that_is_too_long_for_the_engine_loses_old_turns(me
 async def test_the_oldest_turns_go_before_the_engine_is_asked() -> None:
     conversation = asked("x" * 3000)
     for text in ("y" * 3000, "z" * 3000, "And?"):
-        last = replace(conversation.turns[-1], answer=Answer("yes", Ending.DONE))
-        conversation = replace(conversation, turns=(*conversation.turns[:-1], last)).ask(Question(text))
+        conversation = conversation.answered(Answer("yes", Ending.DONE)).ask(Question(text))
     fake = FakeEngine(listed={"data": [{"id": "some/model", "meta": {"n_ctx_train": 3000}}]})
     async with remote(fake) as engine:
         await answer(engine, conversation)
