@@ -6,12 +6,15 @@ up on a system is reported.
 
 import ctypes
 import os
+import pkgutil
 import platform
 import struct
 import sys
 import sysconfig
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
+from types import ModuleType
 
 from core.pictures import landlock, seccomp
 
@@ -35,7 +38,7 @@ def hide() -> None:
 def confine() -> list[str]:
     """Give up all rights that can be given up, and return the names of those kept.
 
-    Call this before anything else is loaded and any thread runs.
+    Call this before anything else is loaded and any thread runs. What Python could import before, it still can.
     """
     if sys.platform != "linux":
         return ["new privileges", "root's rights", "other files", "network and processes"]
@@ -45,6 +48,7 @@ def confine() -> list[str]:
         "other files": lambda: landlock.restrict_to([*map(Path, SYSTEM), *_importable()]),
         "network and processes": seccomp.install,
     }
+    sys.path_importer_cache |= {folder: _RememberedFolder(folder) for folder in sys.path if _is_shared(Path(folder))}
     kept = []
     for name, step in steps.items():
         try:
@@ -54,18 +58,35 @@ def confine() -> list[str]:
     return kept
 
 
-def _importable() -> Iterator[Path]:
-    """Yield the paths from which Python may still import.
+class _RememberedFolder:
+    """The modules of a folder that Python may not list any more, so that it still finds them.
 
-    A folder on Python's path that does not belong to Python may hold a database too, so only its modules are yielded.
+    Python lists a folder again when something in it has changed, and one that it may not list is empty to it.
     """
+
+    def __init__(self, folder: str) -> None:
+        modules = pkgutil.iter_modules([folder])
+        self._specs = {module.name: module.module_finder.find_spec(module.name, None) for module in modules}
+
+    def find_spec(self, fullname: str, target: ModuleType | None = None) -> ModuleSpec | None:
+        return self._specs.get(fullname)
+
+
+def _is_shared(folder: Path) -> bool:
+    """Return whether a folder on Python's path does not belong to Python, so that it may hold a database too."""
+    own = map(Path, {sys.prefix, sys.base_prefix})
+    return folder.is_dir() and not any(prefix in folder.resolve().parents for prefix in own)
+
+
+def _importable() -> Iterator[Path]:
+    """Yield the paths from which Python may still import. Of a shared folder these are its modules alone."""
     yield Path(sysconfig.get_path("stdlib"))
     for folder in map(Path, sys.path):
-        if any(prefix in folder.resolve().parents for prefix in map(Path, {sys.prefix, sys.base_prefix})):
-            yield folder
-        elif folder.is_dir():
+        if _is_shared(folder):
             yield from (path for path in folder.iterdir() if path.suffix in (".py", ".so", ".libs"))
             yield from (file.parent for file in folder.glob("*/__init__.py"))
+        else:
+            yield folder
 
 
 def _drop_capabilities() -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from core.pictures import confinement, fonts, seccomp, workers
 from core.pictures.seccomp import Code, FilterAction, Instruction
+from core.pictures.worker import PictureWorker
 
 ROOT = Path(__file__).parents[3]
 HEADERS = {
@@ -40,6 +41,24 @@ async def test_what_a_decoder_needs_goes_on() -> None:
     assert found["font"] > 1000
     assert found["cores"] == os.cpu_count()
     assert len(noise) == 8
+
+
+@pytest.mark.parametrize("file", ["late.py", "late/__init__.py"])
+def test_a_file_that_appears_in_a_folder_of_modules_hides_none_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    """Python lists a folder again when it has changed, and a decoder may not list one that is not Python's own."""
+    module = tmp_path / file
+    module.parent.mkdir(exist_ok=True)
+    module.write_text("def job(data): return [({}, data)]")
+    monkeypatch.syspath_prepend(tmp_path)
+    worker = PictureWorker()
+    try:
+        worker.run("core.pictures.worker:kept", b"", {}, 60)
+        (tmp_path / "answers.db-wal").touch()
+        assert worker.run("late:job", b"words", {}, 60) == [({}, b"words")]
+    finally:
+        worker.close()
 
 
 async def test_what_could_not_be_taken_from_decoders_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
