@@ -1,6 +1,7 @@
 """The long forms of the tests here: `python -m tests.chaos storm` and others. Exit status 1 when something is wrong."""
 
 import asyncio
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +18,7 @@ from tests.chaos.nursery import NurseryEnded
 from tests.chaos.outage import measure
 from tests.chaos.plan import Plan
 from tests.chaos.replica_storm import ReplicaStorm
+from tests.chaos.report import Report
 from tests.chaos.soak import LAG_S
 from tests.chaos.soak import MORE as MORE_MEMORY
 from tests.chaos.soak import soak as long_soak
@@ -45,7 +47,10 @@ def storm(
     seed: Annotated[int, typer.Option(help="Of the dice.")] = 1,
     keep: Annotated[Path | None, typer.Option(help="An empty folder for the database and the log.")] = None,
 ) -> None:
-    """Kill the real service again and again while people ask, and count what they saw."""
+    """Kill the real service again and again while people ask, and count what they saw.
+
+    Ctrl-C or SIGTERM ends it early, with a report about what happened until then; a second one ends it at once.
+    """
     plan = Plan(
         kills,
         conversations or kills // 2,
@@ -65,13 +70,36 @@ def storm(
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
-        kind = Storm if replicas == 1 else ReplicaStorm
-        report = asyncio.run(kind(keep or Path(folder), plan).blow())
+        if replicas > 1:
+            report = asyncio.run(blow(ReplicaStorm(keep or Path(folder), plan)))
+        else:
+            # Opened before a small disk hides the folder, so that it is written to the disk below.
+            with (keep or Path(folder)).joinpath("log").open("w", encoding="utf-8") as log:
+                report = asyncio.run(blow(Storm(keep or Path(folder), plan, log=log)))
     print(report)
     for line in report.troubles:
         print(line)
     if not report.good:
         raise typer.Exit(1)
+
+
+async def blow(storm: Storm | ReplicaStorm) -> Report:
+    """Let a storm blow until it is over, or until a signal ends it early."""
+    loop, signals = asyncio.get_running_loop(), (signal.SIGINT, signal.SIGTERM)
+
+    def end_early() -> None:
+        for each in signals:
+            loop.remove_signal_handler(each)  # the next one ends it at once
+        print("nothing more happens; waiting for those who asked", file=sys.stderr, flush=True)
+        storm.end_early()
+
+    for each in signals:
+        loop.add_signal_handler(each, end_early)
+    try:
+        return await storm.blow()
+    finally:
+        for each in signals:
+            loop.remove_signal_handler(each)
 
 
 @cli.command()

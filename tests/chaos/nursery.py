@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 ROOT = Path(__file__).parents[2]
 MODULES = (
@@ -55,7 +55,7 @@ class NurseryEnded(Exception):
 
 class Nursery:
     """`async with Nursery() as nursery`; at the end every life is over. `words` are the last lines of their stderr,
-    `spilled` those in which one of the `secrets` stands.
+    `spilled` those in which one of the `secrets` stands; all of them go to `log`, if there is one.
 
     If its process is killed, the block is cancelled, whatever it waits for, and raises `NurseryEnded`.
     """
@@ -63,6 +63,7 @@ class Nursery:
     def __init__(self, secrets: Sequence[str] = ()) -> None:
         self.words: deque[str] = deque(maxlen=200)
         self.spilled: list[str] = []
+        self.log: TextIO | None = None
         self._secrets = secrets
         self._line = asyncio.Lock()
 
@@ -73,7 +74,7 @@ class Nursery:
         pipe = asyncio.subprocess.PIPE  # for stderr too: a file could not grow on a full disk
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "tests.chaos.nursery", stdin=pipe, stdout=pipe, stderr=pipe,
-            cwd=ROOT, env={**os.environ, **ENVIRONMENT},
+            cwd=ROOT, env={**os.environ, **ENVIRONMENT}, start_new_session=True,  # Ctrl-C goes to its owner only
         )  # fmt: skip
         self._hearing = asyncio.create_task(self._hear())
         assert self._process.stdout
@@ -118,6 +119,8 @@ class Nursery:
         assert self._process.stderr
         async for line in self._process.stderr:
             self.words.append(line.decode(errors="replace"))
+            if self.log:
+                self.log.write(self.words[-1])
             if self.is_secret(self.words[-1]):
                 self.spilled.append(self.words[-1].strip())
 

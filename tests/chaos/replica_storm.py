@@ -54,6 +54,7 @@ class ReplicaStorm:
 
     def __init__(self, folder: Path, plan: Plan) -> None:
         self._folder, self._plan = folder, plan
+        self._ends_early = False
         self._dice = random.Random(plan.seed)
         self._report = Report(plan.seed)
         self._points = Points()
@@ -95,6 +96,10 @@ class ReplicaStorm:
                 "cut off from the engines": lambda member: self._cut(*member.engines),
                 "engines killed": lambda _: self._engines.restart(self._dice.uniform(*AWAY_S)),
             }
+
+    def end_early(self) -> None:
+        """Let nobody else ask and nothing else happen; those who asked are waited for, and the report is made."""
+        self._ends_early = True
 
     async def blow(self) -> Report:
         plan, report = self._plan, self._report
@@ -139,13 +144,16 @@ class ReplicaStorm:
         if plan.remote is not None:
             self._engines.faults = plan.remote
         try:
-            while (events := self._events) < plan.kills:
+            while (events := self._events) < plan.kills and not self._ends_early:
                 await self._crowd.ask((events + 1) * plan.conversations // plan.kills)
                 await self._come()
                 self._tell(began)
             await self._lasting
             await self._site.until_up(plan.replicas)
-            await self._crowd.ask(plan.conversations)
+            if self._ends_early:
+                report.complain("given up", f"it was asked to end after {events} of {plan.kills} events")
+            else:
+                await self._crowd.ask(plan.conversations)
         except (Stuck, RuntimeError, TimeoutError) as error:
             report.complain("given up", f"{error!r}")
         await self._crowd.settle()

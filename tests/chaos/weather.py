@@ -11,6 +11,7 @@ import time
 from contextlib import AsyncExitStack
 from itertools import cycle
 from pathlib import Path
+from typing import TextIO
 
 from tests.chaos.crowd import Crowd, Stuck
 from tests.chaos.disks import small_disk
@@ -35,7 +36,7 @@ ENDED = (0, -signal.SIGTERM)  # of one that was asked to; the latter before it c
 
 class Storm:
     """Who asks, who dies when, and what the weather is. A `mutant` is what every life is after the calm day; with a
-    `book` of an earlier storm's there is none."""
+    `book` of an earlier storm's there is none. `log` gets what the service writes."""
 
     def __init__(
         self,
@@ -44,8 +45,11 @@ class Storm:
         mutant: str | None = None,
         book: Book | None = None,
         nursery: Nursery | None = None,
+        log: TextIO | None = None,
     ) -> None:
         self.book = book
+        self._log = log
+        self._ends_early = False
         self._mutant = mutant
         self._nursery = nursery
         self._folder = folder
@@ -57,6 +61,10 @@ class Storm:
         self._aims = cycle(plan.aims)
         self._told = 0.0
 
+    def end_early(self) -> None:
+        """Let nobody else ask and nothing else happen; those who asked are waited for, and the report is made."""
+        self._ends_early = True
+
     async def blow(self) -> Report:
         """A calm day first, which tells what the answers are; then the kills, with people asking all the time."""
         with small_disk(self._folder, self._plan.disk_bytes) as self._report.small_disk:
@@ -67,6 +75,7 @@ class Storm:
         self._clock, self._diary = self._folder / "clock", self._folder / "diary"
         set_clock(self._clock, 0)
         site = Site(self._folder, plan.platforms, self._dice, at_once=plan.questions_at_once, nursery=self._nursery)
+        site.nursery.log = self._log
         async with site as self._site, AsyncExitStack() as stack:
             if plan.remote is not None:
                 engines = Engines(self._folder / "engines", site.nursery, self._dice)
@@ -84,12 +93,15 @@ class Storm:
                 engines.faults = plan.remote
             self._weather = asyncio.create_task(asyncio.sleep(0))
             try:
-                while (kills := report.kills.total()) < plan.kills:
+                while (kills := report.kills.total()) < plan.kills and not self._ends_early:
                     await self._live((kills + 1) * plan.conversations // plan.kills)
                     self._tell(began)
                 await self._weather
                 await self._start(None, plan.held and not plan.aims)
-                await self._crowd.ask(plan.conversations)
+                if self._ends_early:
+                    report.complain("given up", f"it was asked to end after {kills} of {plan.kills} kills")
+                else:
+                    await self._crowd.ask(plan.conversations)
             except (Stuck, RuntimeError, TimeoutError) as error:
                 report.complain("given up", f"{error!r}")
             await self._crowd.settle()
