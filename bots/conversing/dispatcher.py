@@ -1,11 +1,11 @@
-"""Run one platform's answers in order, and stop or forget them at once.
+"""Run one platform's answers in order, and forget them at once.
 
 The dispatcher knows no platform: an adapter reads its messages into requests and provides the drafts.
 """
 
 import logging
 from collections.abc import Awaitable, Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from bots.conversing.allow_list import AllowList
@@ -19,6 +19,7 @@ from bots.conversing.platform import Platform
 from bots.conversing.reactions import Reacting, Reactions, Spot
 from bots.conversing.reply import Record, Reply
 from bots.conversing.request import AnswerRequest
+from bots.conversing.running_answers import RunningAnswers
 from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
 from core import inbox, work_context
@@ -33,13 +34,6 @@ from core.wish import Wish
 
 log = logging.getLogger(__name__)
 Responder = Callable[[AnswerRequest, Tell], Awaitable[Answer]]
-
-
-@dataclass(slots=True)
-class _Running:
-    message: StoredMessage  # includes the ids of what was posted for it
-    stopped: bool = False
-    reply: Reply | None = None
 
 
 class Dispatcher:
@@ -71,9 +65,10 @@ class Dispatcher:
             forgets=forgets,
             leases=services.leases,
             released=released,
-            stops=lambda message: self.stop(message.conversation_id, lambda running: running.id == message.id),
+            stops=lambda message: self.running.stop(message.conversation_id, lambda other: other.id == message.id),
             shows=shows,
         )
+        self.running = RunningAnswers(services, platform.name, self.inbox)
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
         self._loop_guard = LoopGuard()
@@ -82,67 +77,11 @@ class Dispatcher:
         self._services = services
         self._platform = platform.name
         self._tell_admins = tell_admins
-        self._running: dict[str, _Running] = {}
-
-    def is_busy(self, conversation_id: str) -> bool:
-        return conversation_id in self._running
-
-    def stop(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True) -> bool:
-        """Stop at once: the running answer ends, and one that has not begun does not begin.
-
-        Return False if nothing is being written, or nothing that is meant.
-        """
-        running = self._running.get(conversation_id)
-        if running is None or not is_meant(running.message):
-            return False
-        running.stopped = True
-        self._services.assistant.stop(conversation_id)
-        return True
-
-    async def stop_anywhere(
-        self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True
-    ) -> bool:
-        """Stop like `stop`, also an answer that another replica writes: that one notices within half a second."""
-        return self.stop(conversation_id, is_meant) or await self._stop_elsewhere(
-            await self._first_elsewhere(conversation_id), is_meant
-        )
 
     async def withdraw(self, key: str) -> None:
         """Leave no answer to a message that was deleted while it waited or was worked on, at whichever replica."""
         if not self.inbox.withdraw(key) and self._services.leases.shared:
             await self._services.store.wish(key, Wish.WITHDRAW)
-
-    async def _first_elsewhere(self, conversation_id: str) -> StoredMessage | None:
-        """Return the message of a conversation that another replica works on, or will next."""
-        if not self._services.leases.shared:
-            return None
-        return next(iter(await self._services.store.unfinished_in(self._platform, conversation_id)), None)
-
-    async def _stop_elsewhere(
-        self,
-        first: StoredMessage | None,
-        is_meant: Callable[[StoredMessage], bool] = lambda message: True,
-    ) -> bool:
-        return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
-
-    async def stop_by(
-        self, key: str, conversation_id: str, payload: str, group: str | None = None, *, has_files: bool = False
-    ) -> None:
-        """Stop because of a message, and store it, so that its repeated delivery does not stop a later answer.
-
-        It waits for its turn if no answer runs, and if it has files, which are kept then.
-        """
-        busy = self.is_busy(conversation_id)
-        elsewhere = None if busy else await self._first_elsewhere(conversation_id)
-        if (busy or elsewhere) and not has_files:
-            if message := await self._services.store.put(self._platform, key, conversation_id, payload):
-                if not self.stop(conversation_id):
-                    await self._stop_elsewhere(elsewhere)
-                await self._services.store.finish([message.id])
-            return
-        received = await self.inbox.receive(key, conversation_id, payload, group)
-        if received and not self.stop(conversation_id, lambda running: running.key != key):
-            await self._stop_elsewhere(elsewhere, lambda running: running.key != key)
 
     async def edit(
         self,
@@ -227,13 +166,12 @@ class Dispatcher:
         refusal: str | None,
     ) -> None:
         """Answer a message that is not met with silence. Meanwhile it can be stopped."""
-        running = self._running[message.conversation_id] = _Running(message)
+        with self.running.answer_to(message) as running:
 
-        async def record(posted_ids: Sequence[str]) -> None:
-            running.message = replace(running.message, posted_ids=tuple(posted_ids))
-            await self._services.store.record_posted(message.id, posted_ids)
+            async def record(posted_ids: Sequence[str]) -> None:
+                running.message = replace(running.message, posted_ids=tuple(posted_ids))
+                await self._services.store.record_posted(message.id, posted_ids)
 
-        try:
             if not message.posted_ids and request.wants_nothing:
                 return
             standing = await self.permissions.standing(request.asker.person_id, request.asker.chat_ids)
@@ -246,7 +184,7 @@ class Dispatcher:
             if request.forgets and refusal is None:
                 message = running.message = await self._forget(message)
             self.reactions.show(request.spot, message.key, message.conversation_id)
-            reply = running.reply = reply_of(message, record)
+            reply = reply_of(message, record)
             hooks = replace(request.hooks, is_stopped=lambda: running.stopped, offer=reply.offer)
             is_admin = request.asker.person_id in self.permissions.listed.admins
             request = replace(request, hooks=hooks, asker=replace(request.asker, admin=is_admin))
@@ -260,8 +198,6 @@ class Dispatcher:
                 return await respond(request, self._services, translator, tell)
 
             await reply.write(answer)
-        finally:
-            del self._running[message.conversation_id]
 
     def _admits(self, message: StoredMessage, request: AnswerRequest, standing: Standing | None) -> bool:
         """Return whether a message is answered: not if the person is blocked, or if bots answer each other."""

@@ -6,10 +6,10 @@ Operations are described where they are implemented; `storage.store.Store` names
 from collections.abc import AsyncGenerator, Callable, Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from core.assistant import History
 from core.conversation import Turn
 from core.conversation_list import SummaryPage
 from core.growing import GrowingAnswer
+from core.history import History
 from core.image import Image
 from core.person import AccessRequest, KnownPerson, Standing
 from core.pictures.kept_document import DocumentOutline, KeptDocument

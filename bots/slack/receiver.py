@@ -79,7 +79,7 @@ class Receiver:
         written = Asked(message=message).model_dump_json()
         stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
         if stops and not message.by_app and await self._may(message.user, message.place.chat_ids):
-            await self._dispatcher.stop_by(key, conversation_id, written, has_files=bool(message.files))
+            await self._dispatcher.running.stop_by(key, conversation_id, written, has_files=bool(message.files))
         elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
             place = message.place
             self._dispatcher.mark_waiting(key, conversation_id, place.spot, message.user, place.chat_ids)
@@ -164,7 +164,9 @@ class Receiver:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
         if stopped.thread_ts and await self._may(user, [channel, self._slack.team]):
-            await self._dispatcher.stop_anywhere(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
+            await self._dispatcher.running.stop_anywhere(
+                await self._worker.conversations.of_thread(channel, stopped.thread_ts)
+            )
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledge anything else, so that Slack does not send it again."""

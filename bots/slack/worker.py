@@ -56,7 +56,7 @@ class Worker:
         self.inquiries = Inquiries(services.store, threads, slack.bot)
         self._requests = Requests(config, threads, files, slack.name)
         self._answering = Answering(services, threads, files)
-        self._drafts = Drafts(config, slack, self.dispatcher.stop)
+        self._drafts = Drafts(config, slack, self.dispatcher.running.stop)
         self._deleted = DeletedFiles(services.store)
 
     async def resume(self) -> None:

@@ -209,7 +209,7 @@ class Receiver:
     async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:
         conversation_id = conversation_of(message)
         if await self._worker.may(inquiry.asker, inquiry.chat_id):
-            await self._dispatcher.stop_by(key, conversation_id, payload, group, has_files=bool(inquiry.files))
+            await self._dispatcher.running.stop_by(key, conversation_id, payload, group, has_files=bool(inquiry.files))
         else:
             await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
 
@@ -250,7 +250,7 @@ class Receiver:
             await self._answer_button(press.query_id, translator.say(FORGOTTEN))
 
     async def _stop_by(self, press: Press) -> bool:
-        return await self._dispatcher.stop_anywhere(press.conversation_id, partial(is_about, press))
+        return await self._dispatcher.running.stop_anywhere(press.conversation_id, partial(is_about, press))
 
     async def _decide(self, press: Press, decision: Decision, person_id: str, translator: Translator) -> None:
         """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""

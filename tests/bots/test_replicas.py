@@ -135,7 +135,7 @@ async def test_edits_and_stop_reach_the_replica_that_answers(store: Store, datab
         await until(lambda: lines(file, "asked"))
         await other.dispatcher.edit("k1", payload("2"), Revision.of(1, "2"), unknown)
         await until(lambda: len(lines(file, "asked")) == 2)
-        await other.dispatcher.stop_by("k2", "echo:1", payload("!stop"))
+        await other.dispatcher.running.stop_by("k2", "echo:1", payload("!stop"))
         await until_answered(store)
         assert not other.dispatcher.inbox.find("k1")
     [turn] = (await store.outline("echo:1")).turns
