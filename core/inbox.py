@@ -10,10 +10,11 @@ from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from itertools import chain, count, repeat, takewhile
+from itertools import takewhile
 
 from core import trace
-from core.errors import Interrupted, StoreDown
+from core.attempts import PAUSES_SECONDS, Attempts, Handler
+from core.errors import StoreDown
 from core.lane import Lane
 from core.lease import LeaseLost
 from core.leases import Leases
@@ -23,17 +24,6 @@ from core.wish import Wish
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
-PAUSES_SECONDS = (1, 5, 30)  # before each further attempt
-
-
-Handler = Callable[[Sequence[StoredMessage]], Awaitable[None]]
-
-
-class TakenBack(Exception):
-    """Raised by `Handler` when its message is not on disk, or no longer.
-
-    SQLite may have given the message's id to the next message, which must not be finished in its place.
-    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +41,11 @@ class Gathering:
 class Inbox:
     """One adapter's messages.
 
-    `handler` gets one message, or all of one album. When it raises, it is called again, and at last the messages are
-    kept for the next start. `forgets` tells by a payload whether the message is a command to forget, and may raise
-    `StoreDown`. Such a message is next: what waits in its conversation is dropped, and running work is cancelled. Its
-    own work deletes what is stored. Only conversations that `leases` lets this replica hold are worked on;
-    `released` is told what is left to another one. `stops` stops the work on a message that somebody stopped elsewhere,
-    and `shows` shows it to those who read its answer there.
+    `handler` gets one message, or all of one album, as often as `core.attempts` says. `forgets` tells by a payload
+    whether the message is a command to forget, and may raise `StoreDown`. Such a message is next: what waits in its
+    conversation is dropped, and running work is cancelled. Its own work deletes what is stored. Only conversations that
+    `leases` lets this replica hold are worked on; `released` is told what is left to another one. `stops` stops the
+    work on a message that somebody stopped elsewhere, and `shows` shows it to those who read its answer there.
     """
 
     def __init__(
@@ -75,10 +64,9 @@ class Inbox:
     ) -> None:
         self.mailbox = mailbox
         self._adapter = adapter
-        self._handler = handler
+        self._attempts = Attempts(mailbox, adapter, handler, pauses_s, leases.shared)
         self._gathering = gathering
         self._gather_limit_s = gather_limit_s
-        self._pauses_s = pauses_s
         self._forgets = forgets
         self._leases = leases
         self._released = released
@@ -230,7 +218,8 @@ class Inbox:
             return
         lane.working = len(batch)
         trace.set_current(batch[0].key)
-        await self._finish(batch, lane)
+        if not await self._attempts.work(batch, lane):
+            self._kept |= {message.id: conversation_id for message in batch}
         lane.working = 0
         for _ in batch:
             lane.messages.popleft()
@@ -289,64 +278,6 @@ class Inbox:
             if message.id not in before | self._kept.keys() and await self._resumes_forget(message):
                 lane.forget_id = max(lane.forget_id, message.id)
         lane.merge([message for message in stored if message.id not in self._kept.keys() - before], before)
-
-    async def _finish(self, batch: Sequence[StoredMessage], lane: Lane) -> None:
-        """Work until it succeeds or is given up, keeping the message's place in the queue."""
-        ids, digests = [message.id for message in batch], set[str]()
-        failures = 0
-        for attempt in count():
-            pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
-            lane.revised = False
-            try:
-                digests |= {message.digest for message in batch if message.digest is not None}
-                lane.attempt = asyncio.ensure_future(self._handler(batch))
-                await lane.attempt
-                if not lane.revised:
-                    await self.mailbox.finish(ids, digests if self._leases.shared else None)
-                    return
-                pause = 0  # it went on to its end, though it was cancelled: so may whatever it calls
-            except TakenBack:
-                return
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if not lane.revised or (task and task.cancelling()):
-                    raise
-                pause = 0
-            except LeaseLost:
-                raise
-            except Interrupted as error:  # retried without end: no answer was sent, and nothing is lost
-                log.warning("message %s has to wait, %d s more: %s", batch[0].key, pause, error)
-            except Exception as error:
-                failures += 1
-                told = trace.without_words(error)
-                if failures > len(self._pauses_s):
-                    self._kept |= dict.fromkeys(ids, batch[0].conversation_id)
-                    log.error("message %s is kept for the next start: %s", batch[0].key, told)
-                    return
-                log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
-            lane.attempt = None  # it may have been whole, and only not been stored as finished
-            lane.settle()
-            await asyncio.sleep(pause)
-            posted = await self._posted()
-            # With what was revised up to now. An attempt that failed may have posted what it could not store.
-            batch = [
-                replace(message, resumed=True, posted_ids=posted[message.id])
-                for message in lane.worked_on
-                if message.id in posted
-            ]
-            if not batch:
-                return  # it was answered or forgotten meanwhile, or has expired
-
-    async def _posted(self) -> dict[int, tuple[str, ...]]:
-        """Return what is posted for each unfinished message, by its id, as soon as that can be read.
-
-        Without it a message that is over would be answered again, and an answer would be sent, not edited.
-        """
-        for pause in chain(self._pauses_s, repeat(self._pauses_s[-1])):
-            with suppress(Exception):
-                return {message.id: message.posted_ids for message in await self.mailbox.unfinished(self._adapter)}
-            await asyncio.sleep(pause)
-        raise AssertionError("unreachable")
 
     async def _gather(self, conversation_id: str, lane: Lane) -> list[StoredMessage]:
         """Return the first message, or all messages of its album that follow directly."""

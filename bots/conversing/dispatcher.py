@@ -24,6 +24,7 @@ from bots.conversing.services import Services
 from bots.conversing.strangers import Strangers, stranger_line, stranger_line_when_asked
 from core import inbox, work_context
 from core.answer import Answer
+from core.attempts import Handler
 from core.i18n import Translator
 from core.person import AccessRequest, Standing
 from core.revision import Revision
@@ -48,7 +49,7 @@ class Dispatcher:
         self,
         services: Services,
         platform: Platform,
-        handler: inbox.Handler,
+        handler: Handler,
         forgets: Callable[[str], Awaitable[bool]],
         listed: AllowList,
         gathering: Callable[[str], inbox.Gathering] = lambda group: inbox.Gathering(),

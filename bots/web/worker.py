@@ -21,15 +21,15 @@ from bots.web.errors import Restarting
 from bots.web.following import Following
 from bots.web.message import WebMessage, read
 from bots.web.platform import WEB
-from core import inbox
 from core.answer import Answer
+from core.attempts import PAUSES_SECONDS, TakenBack
 from core.errors import BotError, Interrupted
 from core.i18n import Translator
 from core.regions import Region
 from core.stored_message import StoredMessage
 
 log = logging.getLogger(__name__)
-ATTEMPTS = 1 + len(inbox.PAUSES_SECONDS)
+ATTEMPTS = 1 + len(PAUSES_SECONDS)
 AS_IT_IS = DisplayOptions(markdown=False)
 
 
@@ -65,7 +65,7 @@ class Worker:
                 await self._answer(message, web_message, broadcast)
                 if self._services.leases.shared and message.id and broadcast.ended is not None:
                     await self.following.end(broadcast, broadcast.ended)
-            except inbox.TakenBack:
+            except TakenBack:
                 raise
             except Exception:  # it could not be saved; the inbox tries again, and keeps it at last
                 broadcast.attempts += 1
@@ -106,7 +106,7 @@ class Worker:
         if message.withdrawn and message.id:  # of a reader at another replica, who hung up
             await self._store.take_back(message, web_message.brought)
         if message.withdrawn or not message.id:
-            raise inbox.TakenBack
+            raise TakenBack
 
     async def _ask(self, request: AnswerRequest, tell: Tell) -> Answer:
         broadcast = self.broadcasts.find(request.key)
@@ -133,7 +133,7 @@ class Worker:
             await self._store.take_back(message, web_message.brought)
             self.broadcasts.drop(broadcast)
             broadcast.fail(error)
-            raise inbox.TakenBack from error
+            raise TakenBack from error
         elif await self._store.answered(message.key) is None:
             raise error
         else:

@@ -11,6 +11,7 @@ import pytest
 from bots.conversing.dispatcher import Dispatcher
 from bots.web.receiver import WAITING_LIMIT
 from core import inbox
+from core.attempts import PAUSES_SECONDS
 from core.conversation import Turn
 from core.errors import Busy, StoreDown
 from storage.store import Store
@@ -359,7 +360,7 @@ async def test_questions_that_are_kept_for_the_next_start_do_not_hold_up_the_nex
     async def fail(*_: Any, **__: Any) -> None:
         raise ValueError
 
-    pauses_s = (0.0,) * len(inbox.PAUSES_SECONDS)
+    pauses_s = (0.0,) * len(PAUSES_SECONDS)
     monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=pauses_s))
     async with service(tmp_path) as web:
         conversation = await web.begin()
