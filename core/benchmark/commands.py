@@ -3,6 +3,7 @@
 import asyncio
 import json
 import shlex
+import signal
 import sys
 from functools import partial
 from itertools import zip_longest
@@ -42,8 +43,8 @@ def bench(
 ) -> None:
     """Measure time to first token, decoding alone and together, follow-ups, restart, pauses and memory, as Markdown.
 
-    With an empty cache folder, the first round shows the memory of a first start. Ctrl+C ends early and prints what was
-    measured.
+    With an empty cache folder, the first round shows the memory of a first start. Ctrl+C or SIGTERM ends it early, with
+    what was measured.
     """
     from core.benchmark.bench import Figures, measure
     from core.benchmark.goals import write_tables
@@ -123,6 +124,9 @@ def compare(
 
 
 def main() -> None:
+    """Run a command. SIGTERM, and Ctrl+C where a shell ignores it for what it runs in the background, end it early."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         app()
     except BotError as error:

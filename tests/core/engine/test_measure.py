@@ -21,10 +21,11 @@ from core.benchmark.server import Server
 from core.benchmark.target import AnswerTimes
 from tests.core.engine.tiny import ask, make_image
 
+# As a shell starts it in the background.
 BENCH = """
 import signal
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from core.benchmark.commands import main
-signal.signal(signal.SIGINT, signal.default_int_handler)  # ours is ignored where the tests run in the background
 main()
 """
 
@@ -89,7 +90,8 @@ def test_bench_prints_every_figure_of_all(tiny: Path, tmp_path: Path, server: st
         assert figures["load_s"] is None
 
 
-def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path: Path, number: signal.Signals) -> None:
     options = ["--conversations", "2", "--tokens", "6", "--cache", str(tmp_path), "--rounds", "1000"]
     command = [sys.executable, "-c", BENCH, "bench", str(tiny), *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
@@ -97,7 +99,7 @@ def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path:
         for line in process.stderr:
             if "peak_memory_alone_bytes" in line:
                 break
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         printed, _ = process.communicate()
     lines = [line.strip("|").split("|") for line in printed.splitlines() if line.startswith("| ")]
     measured = {name.strip(): here.strip() for name, _, here, *_ in lines}  # not every row has a goal on each processor
