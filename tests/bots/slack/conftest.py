@@ -51,7 +51,7 @@ class Scene:
     slack: FakeSlack
     store: Store
     engine: Any
-    patience_s: float = 30.0  # for an answer
+    patience_s: float = 120.0  # for an answer; the machine may be busy
     health: Health = field(default_factory=Health)
 
     def ask(self, text: str = "what is it?") -> str:

@@ -39,12 +39,17 @@ class Fault:
 
 @dataclass
 class FakeSlack:
-    """`http_url` makes it deliver there, not over WebSockets. `ack_s` is how long it waits for an acknowledgement."""
+    """`http_url` makes it deliver there, not over WebSockets. `ack_s` is how long it waits for an acknowledgement.
+
+    `trigger_s` is how long a window may be opened after what calls for it: Slack's three seconds are too few for a busy
+    machine.
+    """
 
     workspace: Workspace = field(default_factory=Workspace)
     fault: Callable[[str], Fault | None] = lambda method: None
     http_url: str | None = None
     ack_s: float = 3.0
+    trigger_s: float = 60.0
     retry_s: float = 0.1
     copies: int = 1
     mention_carries_files: bool = False
@@ -217,7 +222,7 @@ class FakeSlack:
 
     def _interact(self, body: Json) -> None:
         trigger = uuid4().hex
-        self.workspace.triggers[trigger] = time.monotonic() + 3.0
+        self.workspace.triggers[trigger] = time.monotonic() + self.trigger_s
         body = {**body, "trigger_id": trigger, "team": {"id": TEAM}, "api_app_id": APP}
         self.sends("interactive", body)
 

@@ -70,12 +70,15 @@ KINDS = ("busy", "before", "after", "cut")
     ],
 )
 async def test_a_call_that_fails_once_costs_nothing(scene: Scene, method: str) -> None:
-    scene.engine.pause = 0.01
     async with scene.bot():
         for number, kind in enumerate(KINDS):
+            gate = scene.engine.gate = asyncio.Event()
             scene.slack.fault = once(method, kind)
             asked = scene.slack.says("look", (scene.slack.upload(png()),), user="U0BOB")
             scene.slack.says(f"{ME} what is it?", thread=asked, user=f"U{number}")
+            while method != "chat.stopStream" and scene.slack.faults.total() <= number:  # that ends an answer
+                await asyncio.sleep(0.01)
+            gate.set()
             answers = await scene.finished(asked)
             assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
     assert scene.slack.faults.total() == len(KINDS)
@@ -130,24 +133,26 @@ async def test_what_a_dead_process_left_half_written_is_finished(
 async def test_a_post_that_comes_through_late_is_taken_away(scene: Scene) -> None:
     async with scene.bot(streaming="edit"):
         scene.slack.fault = once("chat.postMessage", "before")
+        scene.engine.gate = asyncio.Event()
         asked = scene.ask()
-        scene.engine.pause = 0.05
         while not scene.slack.workspace.calls["chat.postMessage"]:
             await asyncio.sleep(0.01)
         workspace = scene.slack.workspace
         metadata = {"event_type": "picture_answer", "event_payload": {"key": f"slack:T0TEAM:C0GENERAL:{asked}"}}
         call = {"channel": "C0GENERAL", "thread_ts": asked, "text": "…", "metadata": metadata}
         workspace.call("chat.postMessage", workspace.token, call)
+        scene.engine.gate.set()
         answers = await scene.finished(asked)
     assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
 
 
 async def test_a_message_that_somebody_deleted_is_written_again(scene: Scene) -> None:
-    scene.engine.pause = 0.05
+    scene.engine.gate = asyncio.Event()
     async with scene.bot(streaming="edit"):
         asked = scene.ask()
         _, message = await scene.button(asked, "stop")
         scene.slack.workspace.channels["C0GENERAL"].remove(message)
+        scene.engine.gate.set()
         answers = await scene.finished(asked)
     assert [said(answer) for answer in answers] == ["Answer to 'what is it?' about [1] after 0 turns."]
 

@@ -23,9 +23,9 @@ def about(words: str, numbers: str = "[1]", turns: int = 0) -> str:
 
 async def says(scene: Scene, thread: str, *expected: str, channel: str = "C0GENERAL") -> None:
     """Wait until these are all of the bot's words in a thread, and nothing is left to do."""
-    words: list[str] = []
+    words: list[str] | None = None
     try:
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scene.patience_s):
             while words != list(expected):
                 words = [said(each) for each in await scene.finished(thread, len(expected), channel)]
                 await asyncio.sleep(0.01)
@@ -138,7 +138,7 @@ async def test_an_edit_may_make_a_command_of_a_question(scene: Scene) -> None:
         asked = scene.ask("One")
         await says(scene, asked, about("One"))
         scene.slack.edits("C0GENERAL", asked, f"{ME} help")
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scene.patience_s):
             while "One" in await scene.answer(asked):
                 await asyncio.sleep(0.01)
         scene.slack.edits("C0GENERAL", asked, f"{ME} Two")
@@ -200,7 +200,7 @@ async def test_an_edit_of_what_is_kept_for_the_next_start_is_answered_then(
         broken.setattr(Dispatcher, "answer", fail)
         async with scene.bot():
             asked = scene.ask("One")
-            async with asyncio.timeout(30):
+            async with asyncio.timeout(scene.patience_s):
                 while "is kept for the next start" not in caplog.text:
                     await asyncio.sleep(0.01)
             scene.slack.edits("C0GENERAL", asked, f"{ME} Two")

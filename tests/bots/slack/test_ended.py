@@ -1,5 +1,6 @@
 """Streams that end from outside: somebody stopped one in their client, or deleted it, or what it answers."""
 
+import asyncio
 from collections.abc import Callable
 
 import pytest
@@ -14,17 +15,22 @@ CALLS = pytest.mark.parametrize("call", ["chat.appendStream", "chat.stopStream"]
 MOST = {"chat.startStream": 2, "chat.stopStream": 3, "chat.update": 15, "chat.postMessage": 2, "chat.delete": 3}
 
 
-def just_before(scene: Scene, call: str, happens: Callable[[Json], object]) -> None:
-    """Something `happens` to the message of the first `call`, which Slack then answers accordingly."""
+def just_before(scene: Scene, call: str, happens: Callable[[Json], object], ends: bool = True) -> None:
+    """Something `happens` to the message of the first `call`, which Slack then answers accordingly.
+
+    The answer grows, and `ends` once it has grown, however busy the machine is.
+    """
     met: list[str] = []
+    gate = scene.engine.gate = asyncio.Event()
 
     def meet(method: str, args: Json) -> None:
         if method == call and not met:
             met.append(args["ts"])
             happens(args)
+        if method == "chat.appendStream" and ends:
+            gate.set()
 
     scene.slack.workspace.denies = meet
-    scene.engine.pause = 0.05  # so that it grows
 
 
 def check_tries(scene: Scene) -> None:
@@ -57,7 +63,7 @@ async def test_a_stream_that_slack_says_is_over_becomes_its_whole_answer(
 async def test_a_stream_that_a_person_stopped_is_one_stopped_or_whole_answer(
     scene: Scene, call: str, transport: str
 ) -> None:
-    just_before(scene, call, lambda args: scene.slack.stops_session(CHANNEL, asked))
+    just_before(scene, call, lambda args: scene.slack.stops_session(CHANNEL, asked), ends=call == "chat.stopStream")
     async with bot(scene, transport):
         asked = scene.ask()
         [answer] = [said(message) for message in await scene.finished(asked)]
@@ -81,7 +87,6 @@ async def test_a_stream_below_a_question_that_is_deleted_leaves_no_orphan(
         await scene.finished(asked, 0)
         assert not orphans(scene)
         check_tries(scene)
-        scene.engine.pause = 0.0
         assert await scene.answer(scene.ask()) == WHOLE
     assert not await scene.store.unfinished("slack")
 

@@ -218,13 +218,14 @@ async def test_while_nobody_receives_slack_is_asked_to_come_again_and_never_told
 
 
 async def test_the_answer_that_was_begun_in_a_channel_is_saved_when_that_is_archived(scene: Scene) -> None:
-    scene.engine.pause = 0.05
+    scene.engine.gate = asyncio.Event()
     async with scene.bot(streaming="edit"):
         asked = scene.ask()
         await scene.button(asked, "stop")
         scene.slack.workspace.denies = lambda method, args: (
             "is_archived" if args.get("channel") == "C0GENERAL" else None
         )
+        scene.engine.gate.set()
         await until(lambda: scene.slack.workspace.channels[DM])
         await scene.finished(asked, 0)
     turn = await scene.store.answered(f"slack:T0TEAM:C0GENERAL:{asked}")

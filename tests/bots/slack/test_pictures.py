@@ -1,5 +1,6 @@
 """Which pictures a question in Slack is about, and what is said of those that cannot be looked at."""
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -153,12 +154,13 @@ async def test_one_bad_picture_of_two_is_named(scene: Scene) -> None:
 
 async def test_a_picture_that_is_deleted_before_its_turn_is_told_to_be(scene: Scene) -> None:
     async with scene.bot():
-        scene.engine.pause = 0.1
+        scene.engine.gate = asyncio.Event()
         first = scene.slack.says(f"{ME} first", (scene.slack.upload(png()),))
         file = scene.slack.upload(png("blue"))
         scene.slack.says(f"{ME} second", (file,), thread=first)
         await scene.slack.settled()
         scene.slack.deletes_file(file["id"], tell=False)
+        scene.engine.gate.set()
         answers = await scene.finished(first, 2)
     assert "deleted in Slack" in said(answers[1])
 

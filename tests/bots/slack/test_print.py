@@ -1,5 +1,7 @@
 """Print in a Slack thread, streamed and edited."""
 
+import asyncio
+
 import pytest
 
 from tests.bots.slack.conftest import Scene, says
@@ -10,12 +12,15 @@ PRINT = "Balance 500\n- 320\n- 45\n2*3*4 __init__\nC:\\_tmp\\(new)\n# 5520\n1) o
 
 @pytest.mark.parametrize("streaming", ["native", "edit"])
 async def test_a_transcription_is_a_code_block_which_slack_shows_as_it_is(scene: Scene, streaming: str) -> None:
-    scene.engine.script, scene.engine.pause = says(PRINT), 0.05
+    scene.engine.script, scene.engine.gate = says(PRINT), asyncio.Event()
+    grows = "chat.appendStream" if streaming == "native" else "chat.update"
     async with scene.bot(streaming=streaming):
         asked = scene.ask("Extract all text")
+        while not scene.slack.workspace.calls[grows]:
+            await asyncio.sleep(0.01)
+        scene.engine.gate.set()
         [message] = await scene.finished(asked)
         assert said(message) == f"```\n{PRINT}\n```"
-        assert scene.slack.workspace.calls["chat.appendStream"] > 1 or streaming == "edit"
         assert scene.slack.workspace.calls["chat.update"] == 0 or streaming == "edit"
 
 

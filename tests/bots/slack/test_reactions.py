@@ -13,13 +13,14 @@ from tests.bots.slack.workspace import BOT, said
 
 
 async def test_a_question_is_marked_until_it_is_answered_also_while_it_waits_for_another(scene: Scene) -> None:
-    scene.engine.pause = 0.05
+    scene.engine.gate = asyncio.Event()
     workspace = scene.slack.workspace
     async with scene.bot():
         asked = scene.ask()
         later = scene.slack.says(f"<@{BOT}> And now?", thread=asked)
         while workspace.reactions.keys() != {asked, later}:
             await asyncio.sleep(0.01)
+        scene.engine.gate.set()
         assert len(await scene.finished(asked, 2)) == 2
     assert workspace.reactions == {}
     assert set(workspace.reacted) == {asked, later}

@@ -6,7 +6,7 @@ from tests.demo import directly, sample, shows
 
 
 async def test_the_reference_engine_answers(scene: Scene, reference: Engine) -> None:
-    scene.engine, scene.patience_s = reference, 120.0
+    scene.engine = reference
     question = "What is the total?"
     [expected] = await directly(reference, (question, (sample("invoice"),)))
     async with scene.bot():

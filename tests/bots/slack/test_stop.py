@@ -71,10 +71,12 @@ async def test_the_word_stop_ends_the_answer(scene: Scene) -> None:
 
 
 async def test_a_stranger_cannot_stop_an_answer(scene: Scene) -> None:
-    scene.engine.pause = 0.02
+    scene.engine.gate = asyncio.Event()
     async with scene.bot(streaming="edit", allow=["U0ANN"]):
         asked = scene.ask()
         scene.slack.presses(*await scene.button(asked, "stop"), user="U0EVE")
+        await scene.slack.settled()
+        scene.engine.gate.set()
         assert await scene.answer(asked) == "Answer to 'what is it?' about [1] after 0 turns."
 
 

@@ -26,7 +26,7 @@ def asked_about(scene: Scene) -> list[dict[str, Any]]:
 
 async def knock(scene: Scene) -> dict[str, Any]:
     """Return what the admin was asked in their conversation with the app."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scene.patience_s):
         while not asked_about(scene):
             await asyncio.sleep(0.01)
     return asked_about(scene)[0]
@@ -34,7 +34,7 @@ async def knock(scene: Scene) -> dict[str, Any]:
 
 async def answered(scene: Scene, thread: str, words: str) -> None:
     """Wait until the answer stands in the thread, in the place of the line that the stranger got."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(scene.patience_s):
         while not any(
             said(m).startswith(f"Answer to '{words}'") for m in scene.slack.workspace.answers(EVE_DM, thread)
         ):
@@ -55,7 +55,7 @@ async def test_a_stranger_is_let_in_by_a_tap_answered_at_once_and_blocked_again(
         press(scene, "allow", asking)
         await answered(scene, asked, "What is this?")
         await scene.slack.settled()
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(scene.patience_s):
             while buttons(asking):
                 await asyncio.sleep(0.01)
         assert f"{EVE} is let in, and what they asked is answered now." in asking["text"]

@@ -1,5 +1,6 @@
 """An answer grows where Slack can stream, is edited where it cannot, and is the same both ways."""
 
+import asyncio
 import os
 
 import pytest
@@ -10,12 +11,14 @@ from tests.bots.slack.workspace import buttons, said
 
 
 async def test_an_answer_is_streamed_where_slack_can(scene: Scene) -> None:
-    scene.engine.pause = 0.03
+    scene.engine.gate = asyncio.Event()
+    calls = scene.slack.workspace.calls
     async with scene.bot():
         asked = scene.ask()
+        while not calls["chat.appendStream"]:
+            await asyncio.sleep(0.01)
+        scene.engine.gate.set()
         assert await scene.answer(asked) == "Answer to 'what is it?' about [1] after 0 turns."
-    calls = scene.slack.workspace.calls
-    assert calls["chat.appendStream"] >= 2
     assert calls["chat.startStream"] == calls["chat.stopStream"] == 1
     assert not calls["chat.postMessage"] + calls["chat.update"]
     assert not scene.slack.workspace.refusals
@@ -49,13 +52,13 @@ async def test_the_status_line_says_what_happens_and_goes_away(scene: Scene) -> 
 
 async def test_where_there_is_no_status_line_a_message_says_it(scene: Scene) -> None:
     scene.slack.workspace.status_line = False
-    scene.engine.pause = 0.5
+    scene.engine.script, scene.engine.gate = says("Red."), asyncio.Event()  # one word, before which it waits
     async with scene.bot():
         asked = scene.ask()
         _, message = await scene.button(asked, "stop")
         assert said(message).startswith(("You are number 1 in line", "Looking at picture 1 of 1"))
-        scene.engine.pause = 0.0
-        assert (await scene.answer(asked)).startswith("Answer to")
+        scene.engine.gate.set()
+        assert await scene.answer(asked) == "Red."
     assert not scene.slack.workspace.calls["chat.startStream"]
     assert scene.slack.workspace.calls["assistant.threads.setStatus"] == 1
 
@@ -77,12 +80,18 @@ async def test_an_app_that_cannot_stream_or_be_stopped_by_slack_posts_and_edits(
 async def test_a_stream_that_stalls_ends_in_a_complete_answer(scene: Scene) -> None:
     """A blink of a minute; STALL=60 is the real one."""
     scene.slack.workspace.stream_s = seconds = float(os.environ.get("STALL", "0.15"))
-    scene.engine.pause, scene.patience_s = seconds + 0.05, 30 + 15 * seconds
+    scene.engine.gate, scene.patience_s = asyncio.Event(), 120 + 15 * seconds
     scene.engine.script = says("It is a cat.")
+    workspace = scene.slack.workspace
     async with scene.bot():
         asked = scene.ask()
+        while not workspace.calls["chat.appendStream"]:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(seconds + 0.05)
+        scene.engine.gate.set()
         assert await scene.answer(asked) == "It is a cat."
-    assert scene.slack.workspace.refusals["chat.appendStream message_not_in_streaming_state"] == 1
+    assert [refused.partition(" ")[2] for refused in workspace.refusals] == ["message_not_in_streaming_state"]
+    assert workspace.refusals.total() == 1
     assert len(scene.slack.workspace.answers("C0GENERAL", asked)) == 1
     assert not scene.slack.workspace.calls["chat.postMessage"]
 
