@@ -55,8 +55,12 @@ export class Sidebar {
     return this.conversations.find((conversation) => conversation.id === id);
   }
 
-  // As many as were shown before, where the person has asked for more.
-  async load() {
+  // As many as were shown before, where the person has asked for more. Ends when the list is drawn, also by a later call.
+  load() {
+    return (this.latest = this.#load());
+  }
+
+  async #load() {
     const loading = (this.loading = {});
     let found = [];
     let next = "";
@@ -69,7 +73,7 @@ export class Sidebar {
     } catch {
       return; // the list stays as it was; whatever is asked next says what is wrong
     }
-    if (loading !== this.loading) return; // a later one knows more
+    if (loading !== this.loading) return this.latest; // a later one knows more
     this.conversations = found;
     this.more = Boolean(next);
     this.draw();

@@ -1,6 +1,7 @@
 """The page when somebody goes away, changes their mind or meets an error while something is on its way."""
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from playwright.async_api import Browser, Page, Route, expect
 
 from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import Web, service
+from tests.bots.web.test_list import write_conversations
 from tests.bots.web.test_page import ask, choose, files
 from tests.fakes import ScriptedEngine
 
@@ -128,3 +130,28 @@ async def test_a_list_that_was_open_on_a_narrow_screen_does_not_block_a_wide_one
         await page.set_viewport_size({"width": 1200, "height": 900})
         await page.fill("#question", "Can I write here?")
         await expect(page.locator("#shade")).to_be_hidden()
+
+
+async def test_earlier_ones_of_the_list_get_the_focus_though_the_page_looks_meanwhile(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with service(tmp_path) as web:
+        write_conversations(tmp_path, 250)
+        async with visit(browser, web.url) as page:
+            await expect(page.locator("#conversations .entry")).to_have_count(200)
+            looked, may_end, number = asyncio.Event(), asyncio.Event(), itertools.count()
+
+            async def hold(route: Route) -> None:
+                wait = {0: looked, 1: may_end}.get(next(number))  # for the press, and for the look
+                if wait is not None:
+                    await wait.wait()
+                await route.continue_()
+
+            await page.route("**/conversations?*", hold)
+            await page.get_by_role("button", name="Show earlier ones").click()
+            await page.evaluate("dispatchEvent(new Event('focus'))")
+            async with page.expect_response(lambda it: "/conversations?" in it.url and "after=&" not in it.url):
+                looked.set()  # the second part of what was asked for comes before that of the look
+            may_end.set()
+            await expect(page.locator("#conversations .entry")).to_have_count(250)
+            await expect(page.get_by_role("button", name="Question 200?", exact=True)).to_be_focused()
