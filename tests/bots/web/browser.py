@@ -33,6 +33,12 @@ let held = null;
   requestAnimationFrame(watch);
 })();
 """
+COPIED_MS, UNDO_MS = 1600, 8000  # for which the page shows that it has copied, and that a deletion can be taken back
+HOLD = """(held) => {
+  window.later ??= [];
+  const wait = window.setTimeout;
+  window.setTimeout = (act, ms) => (ms === held ? void later.push(act) : wait(act, ms));
+}"""
 expect.set_options(timeout=PATIENCE_MS)
 needs_chromium = pytest.mark.skipif(
     CHROMIUM is None,
@@ -43,7 +49,7 @@ needs_chromium = pytest.mark.skipif(
 @asynccontextmanager
 async def started() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS, timeout=0)
         yield browser
         await browser.close()
 
@@ -82,6 +88,11 @@ async def becomes(page: Page, expression: str) -> None:
     async with asyncio.timeout(PATIENCE_MS / 1000):
         while not await page.evaluate(expression):
             await asyncio.sleep(0.05)
+
+
+async def hold(page: Page, milliseconds: int) -> None:
+    """Let what the page does after so long wait in its list `later`, until a test calls it."""
+    await page.evaluate(HOLD, milliseconds)
 
 
 async def sound(page: Page) -> None:

@@ -81,7 +81,7 @@ async def test_who_signs_out_leaves_no_typed_words_behind(browser: Browser, tmp_
 
 
 async def test_what_is_selected_stays_selected_while_the_answer_grows(browser: Browser, tmp_path: Path) -> None:
-    engine = ScriptedEngine(script=lambda _: ENDLESS, pause=0.02)
+    engine = ScriptedEngine(script=lambda _: ENDLESS, pause=0.02, gate=asyncio.Event())
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "Count")
@@ -129,7 +129,7 @@ async def test_who_reads_at_the_end_stays_there_when_much_comes_at_once(browser:
 
 
 async def test_escape_stops_an_answer_but_first_closes_what_lies_over_it(browser: Browser, tmp_path: Path) -> None:
-    engine = ScriptedEngine(script=lambda _: ENDLESS, pause=0.02)
+    engine = ScriptedEngine(script=lambda _: ENDLESS, pause=0.02, gate=asyncio.Event())
     async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "Count")
@@ -149,7 +149,8 @@ async def test_the_focus_has_a_place_after_everything_that_takes_its_own_away(
 ) -> None:
     """Sending, stopping, answering again, trying again, deleting: `visit` watches that none leaves it on the body."""
     script = {"Fail": RuntimeError("no")}
-    engine = ScriptedEngine(lambda conversation: script.pop(conversation.turns[-1].text, ENDLESS), pause=0.01)
+    gate = asyncio.Event()  # no answer ends before it is stopped
+    engine = ScriptedEngine(lambda conversation: script.pop(conversation.turns[-1].text, ENDLESS), 0.01, gate)
     look = PHONE if hand is Hand.FINGER else {}
     async with service(tmp_path, engine) as web, visit(browser, web.url, **look) as page:
         await hand.press(page.locator("[data-sample]").first)

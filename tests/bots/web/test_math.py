@@ -3,13 +3,14 @@
 `visit` fails at each violation of the policy, which the browser prints as an error.
 """
 
+import asyncio
 from pathlib import Path
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import Browser, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import COPIED_MS, PHONE, hold, needs_chromium, visit
 from tests.bots.web.conftest import service
 from tests.bots.web.real_answers import LATEX
 from tests.bots.web.test_page import choose
@@ -52,6 +53,7 @@ async def test_a_formula_is_drawn_while_an_answer_grows_after_it_and_from_histor
         await page.locator("#send").click()
         await expect(page.locator(".actions")).to_have_count(1)
         assert katex_requests(loaded) == 0
+        engine.gate = asyncio.Event()  # the next answer goes on until it is stopped
         await page.fill("#question", "Which formula is it?")
         await page.locator("#send").click()
         await expect(page.locator(".writing .math math").first).to_have_attribute("alttext", "x_1 = 2")
@@ -64,6 +66,7 @@ async def test_a_formula_is_drawn_while_an_answer_grows_after_it_and_from_histor
         assert katex_requests(loaded) == 1
         assert await page.evaluate(TOO_WIDE) == [0, []]
         await expect(page.locator("#announcer")).to_contain_text("So x_1 = 2 holds.")
+        await hold(page, COPIED_MS)
         await page.get_by_role("button", name="Copy the answer").last.click()
         await expect(page.locator("use[href='#i-done']")).to_be_visible()
         plain, _, html = await page.evaluate(CLIPBOARD)

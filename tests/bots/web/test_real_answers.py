@@ -1,5 +1,6 @@
 """The page with answers of the real model's shapes: nothing is wider than the window, in the dark and on a phone."""
 
+import asyncio
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from playwright.async_api import Browser, expect
 
 from core.answer import Answer, Ending
 from core.conversation import Picture, Turn
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import COPIED_MS, PHONE, hold, needs_chromium, visit
 from tests.bots.web.conftest import Web, service
 from tests.bots.web.real_answers import CODE, HTML_TABLE, REAL_ANSWERS, THINKING
 from tests.bots.web.test_page import choose
@@ -58,20 +59,23 @@ async def test_no_answer_is_wider_than_its_column(browser: Browser, tmp_path: Pa
 @pytest.mark.parametrize("look", ["phone", "desktop in the dark"])
 async def test_code_can_be_copied_while_an_answer_grows_and_after(browser: Browser, tmp_path: Path, look: str) -> None:
     answer = "Here:\n```python\nprint(1 < 2)\n```\nand so on. " + "More words. " * 300
+    endless = ScriptedEngine(script=lambda _: answer, pause=0.02, gate=asyncio.Event())
     async with (
-        service(tmp_path, ScriptedEngine(script=lambda _: answer, pause=0.02)) as web,
+        service(tmp_path, endless) as web,
         visit(browser, web.url, permissions=["clipboard-read", "clipboard-write"], **LOOKS[look]) as page,
     ):
         await choose(page, "red")
         await page.fill("#question", "What is the code?")
         await page.locator("#send").click()
         await expect(page.locator(".writing .prose")).to_contain_text("and so on.")
+        await hold(page, COPIED_MS)
         copy = page.get_by_role("button", name="Copy the code")
         await copy.click()
         await expect(page.locator(".code use[href='#i-done']")).to_be_visible()
         assert await page.evaluate("navigator.clipboard.readText()") == "print(1 < 2)\n"
         await page.get_by_role("button", name="Stop the answer").click()
         await expect(page.locator(".actions")).to_be_visible()
+        await page.evaluate("later.shift()()")
         await expect(page.locator(".code use[href='#i-copy']")).to_be_visible()
         await page.evaluate("navigator.clipboard.writeText('')")
         await copy.click()
@@ -98,6 +102,7 @@ async def test_an_answer_is_copied_as_rich_text_and_as_markdown(browser: Browser
         async with visit(browser, web.url, path, permissions=["clipboard-read", "clipboard-write"]) as page:
             copy = page.get_by_role("button", name="Copy the answer")
             await expect(copy).to_be_visible()
+            await hold(page, COPIED_MS)
             if not secure:  # as on a page without TLS
                 await page.evaluate(WITHOUT_CLIPBOARD)
             await copy.click()

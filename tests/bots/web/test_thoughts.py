@@ -1,5 +1,6 @@
 """What a Thinking model thinks before its answer: folded on the page while it grows, and nowhere else."""
 
+import asyncio
 from pathlib import Path
 
 from axe_playwright_python.async_playwright import Axe
@@ -16,7 +17,7 @@ ANSWER = f"<think>\nAdd up: {THOUGHT * 150}\n</think>\n\n**Four.** {SAID * 300}"
 
 @needs_chromium
 async def test_thoughts_are_folded_while_they_grow_and_stay_as_the_reader_left_them(tmp_path: Path) -> None:
-    engine = ScriptedEngine(script=lambda _: ANSWER, pause=0.02)
+    engine = ScriptedEngine(script=lambda _: ANSWER, pause=0.02, gate=asyncio.Event())
     async with service(tmp_path, engine) as web, started() as browser, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "How many?")
@@ -48,7 +49,7 @@ async def test_thoughts_are_folded_while_they_grow_and_stay_as_the_reader_left_t
 
 @needs_chromium
 async def test_thoughts_whose_beginning_a_template_wrote_are_folded_once_they_end(tmp_path: Path) -> None:
-    engine = ScriptedEngine(script=lambda _: ANSWER.removeprefix("<think>\n"), pause=0.02)
+    engine = ScriptedEngine(script=lambda _: ANSWER.removeprefix("<think>\n"), pause=0.02, gate=asyncio.Event())
     async with service(tmp_path, engine) as web, started() as browser, visit(browser, web.url) as page:
         await choose(page, "red")
         await ask(page, "How many?")

@@ -176,6 +176,7 @@ async def test_an_edit_in_progress_is_read_on_after_a_reload_in_its_place(browse
 
     engine = ScriptedEngine(answer, pause=0.01)
     async with opened_page(browser, tmp_path, "Second?", engine=engine) as (_, _, page):
+        engine.gate = asyncio.Event()  # what is asked from now on goes on until it is stopped
         first = page.locator(".turn").first
         await first.get_by_role("button", name="Ask in other words").click()
         field = page.get_by_label("Your question in other words")
@@ -198,6 +199,7 @@ async def test_escape_gives_up_an_edit_and_not_the_answer_that_grows(browser: Br
 
     engine = ScriptedEngine(answer, pause=0.01)
     async with opened_page(browser, tmp_path, engine=engine) as (_, _, page):
+        engine.gate = asyncio.Event()  # what is asked from now on goes on until it is stopped
         await page.get_by_role("button", name="Ask in other words").click()
         field = page.get_by_label("Your question in other words")
         await ask(page, "Longer?")

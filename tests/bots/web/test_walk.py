@@ -20,7 +20,7 @@ from core.sampling import Sampling
 from core.settings import ConversationSettings, Length, Sharpness
 from storage.store import StoreConfig
 from tests.bots.web.api.test_pages import PAPER
-from tests.bots.web.browser import becomes, needs_chromium, sound, visit
+from tests.bots.web.browser import COPIED_MS, UNDO_MS, becomes, hold, needs_chromium, sound, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.real_answers import CODE, HTML_TABLE, LATEX, THINKING, WIDE_TABLE
@@ -185,6 +185,7 @@ class Walk:
         table = last.locator(".table").last
         await hand.across(table)
         await becomes(page, "document.querySelector('.turn.last .table:last-of-type').scrollLeft > 0")
+        await hold(page, COPIED_MS)
         await self.press("Copy the code", last)
         await expect(last.locator(".code use[href='#i-done']")).to_be_visible()
         assert (await page.evaluate("navigator.clipboard.readText()")).startswith("def total(")
@@ -349,10 +350,11 @@ class Walk:
             await self.press("Stop sharing")
         assert (await page.request.get(link)).status == 404
 
+        await hold(page, UNDO_MS)
         await hand.press(await hand.more(page, "Stamps", "Delete"))
         await expect(names).to_have_count(0)
         if hand is Hand.KEYBOARD:
-            await expect(self.button("Undo")).to_be_focused()  # and waits as long as it is
+            await expect(self.button("Undo")).to_be_focused()
         await self.press("Undo")
         await self.answered()
 
