@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Locator, Page, Request, expect
+from playwright.async_api import APIResponse, Browser, Locator, Page, Request, Route, expect
 
 from core.i18n import Translator
 from tests.bots.web.api.test_pages import PAPER, seen
@@ -139,16 +139,21 @@ async def test_a_question_waits_for_ticks_and_their_refusal_is_said(browser: Bro
         await ask(page, "What is it?")  # at once
         await expect(page.locator(".turn.last .actions")).to_be_visible()
         await expect(page.locator(".turn.last .shown .number")).to_have_text(["5"])
-        assert await seen(web, page.url.partition("#")[2]) == [[6]]
-        removed = await page.evaluate(
-            "here => fetch(`api/v1/conversations/${here}/pictures/5`, { method: 'DELETE' }).then((it) => it.status)",
-            page.url.partition("#")[2],
-        )
-        assert removed == 204
+        here = page.url.partition("#")[2]
+        assert await seen(web, here) == [[6]]
+        gone: list[APIResponse] = []
+
+        async def remove(route: Route) -> None:
+            """Its document goes with the page, before the page itself can see that."""
+            gone.append(await page.request.delete(f"{web.url}/api/v1/conversations/{here}/pictures/5"))
+            await route.continue_()
+
+        await page.route("**/document/chosen", remove)
         await page.locator("#pages summary").click()
-        await sheet(page, 8).click()  # the document went with its page
+        await sheet(page, 8).click()
         await expect(page.get_by_role("alert")).to_contain_text("There is no")
         await expect(page.locator("#pages")).to_be_hidden()
+        assert [answer.status for answer in gone] == [204]
 
 
 async def test_pages_are_not_ticked_before_the_server_has_the_question(browser: Browser, tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """What the page looks like, measured in a real browser: whole pictures, room to read, few sizes of text."""
 
+import asyncio
 import io
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import pytest
 from PIL import Image as Pillow
 from playwright.async_api import Browser, Page, expect
 
-from tests.bots.web.browser import PHONE, needs_chromium, visit
+from tests.bots.web.browser import PATIENCE_MS, PHONE, needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.real_answers import REAL_ANSWERS
 from tests.bots.web.test_page import ask, choose
@@ -45,16 +46,23 @@ async def green(page: Page, selector: str, place: int) -> int:
     return sum(count for count, (red, green, _) in colours if green > 200 and red < 60)  # type: ignore[misc]
 
 
+async def shows_edges(page: Page, selector: str, place: int) -> None:
+    """Wait for the strips: a picture is loaded and drawn later than its element is there."""
+    async with asyncio.timeout(PATIENCE_MS / 1000):
+        while await green(page, selector, place) <= 50:
+            await asyncio.sleep(0.05)
+
+
 async def test_a_document_is_seen_up_to_its_edges_in_every_small_picture(browser: Browser, tmp_path: Path) -> None:
     async with service(tmp_path) as web, visit(browser, web.url) as page:
         await page.set_input_files("#files", [striped(300, 1200), striped(1200, 300)])  # type: ignore[arg-type]
         await expect(page.locator("#attached .number")).to_have_count(2)
         for place in (0, 1):
-            assert await green(page, "#attached .view", place) > 50
+            await shows_edges(page, "#attached .view", place)
         await ask(page, "What stands at the edges?")
         await expect(page.locator(".actions")).to_be_visible()
         for place in (0, 1):
-            assert await green(page, ".shown .view", place) > 50
+            await shows_edges(page, ".shown .view", place)
 
 
 async def test_the_pages_of_a_document_stand_together(browser: Browser, tmp_path: Path) -> None:
