@@ -110,7 +110,7 @@ async def test_what_chats_ask_by_webhook_while_the_model_loads_is_stored_and_ans
             thread = platforms.slack.says(f"<@{BOT}> what is it?", (platforms.slack.upload(photo()),))
             await until(lambda: platforms.telegram.posted and not platforms.unheard["telegram"], 300)
             await platforms.slack.settled()
-            async with httpx.AsyncClient(trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=300, trust_env=False) as client:
                 assert (await client.get(f"http://127.0.0.1:{port}/readyz")).text.startswith("loading\n")
             service.terminate()
             assert await service.wait() == 0

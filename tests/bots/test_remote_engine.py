@@ -125,7 +125,8 @@ async def process(folder: Path) -> AsyncIterator[tuple[Process, str]]:
         while (found := re.search(r"the page is at (\S+)", log.read_text("utf-8"))) is None:
             assert service.returncode is None, log.read_text("utf-8")
             await asyncio.sleep(0.05)
-        async with httpx.AsyncClient(base_url=found[1], trust_env=False) as client:
+        # Its event loop stands still for seconds while torch is imported.
+        async with httpx.AsyncClient(base_url=found[1], timeout=None, trust_env=False) as client:
             while (await client.get("/readyz")).status_code != 200:
                 await asyncio.sleep(0.05)
         yield service, found[1]
@@ -181,7 +182,7 @@ async def test_of_two_services_one_is_killed_in_the_middle_and_each_question_is_
 async def found(folder: Path, urls: list[str], more: str = "") -> list[CheckResult]:
     path = folder / "config.toml"
     path.write_text(
-        f"[core.engine]\nurls = {urls}\ncache = '{folder}/cache'\ntimeout_seconds = 5\n{more}"
+        f"[core.engine]\nurls = {urls}\ncache = '{folder}/cache'\ntimeout_seconds = 60\n{more}"
         f"[storage]\nurl = 'sqlite+aiosqlite:///{folder}/db.sqlite'\n",
         "utf-8",
     )

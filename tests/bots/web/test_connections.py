@@ -79,8 +79,9 @@ async def test_what_was_answered_early_gives_its_socket_back(
 
 
 async def test_a_reader_who_stands_still_is_given_up(tmp_path: Path) -> None:
-    async with service(tmp_path, body_timeout_seconds=0.3) as web:
+    async with service(tmp_path) as web:
         added = (await web.client.post("/api/v1/pictures", files={"image": encoded(busy((1000, 1000)), "PNG")})).json()
+    async with service(tmp_path, body_timeout_seconds=0.3) as web:
         url, address = httpx.URL(web.url), added["pictures"][0]["url"]
         with socket.socket() as idle:
             idle.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

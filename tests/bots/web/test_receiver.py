@@ -148,7 +148,7 @@ async def test_a_question_that_a_restart_interrupts_is_answered_after_it(tmp_pat
     slow = ScriptedEngine()
     async with service(tmp_path, slow) as web:
         conversation = await web.begin()
-        slow.pause = 5
+        slow.pause = 60
         waiting = asyncio.create_task(hanging_on(web, conversation))
         await until(lambda: slow.running)
     assert '"status": 503' in await waiting
@@ -282,7 +282,7 @@ async def test_a_failed_answer_is_said_and_its_question_stays(tmp_path: Path) ->
 async def hanging_on(web: Web, conversation: str) -> str:
     """What a reader has got when the service goes down under it."""
     fields = {"query": "Second?", "conversation": conversation, "stream": "true"}
-    async with httpx.AsyncClient(base_url=web.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=web.url, timeout=60, trust_env=False) as client:
         response = await client.post("/api/v1/analyze", data=fields, headers={"Idempotency-Key": KEY})
         return response.text
 
