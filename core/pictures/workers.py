@@ -141,16 +141,15 @@ class _Pool:
         while (job := self._take(slow)) is not None:
             if worker is None or not worker.alive or (worker.tired and not slow):
                 worker = self._replace(worker)
+                _wait_until_ready(worker)
             if slow:
                 worker.step_back()
-            job.worker = worker
+            with self._changed:
+                job.worker, job.began = worker, time.monotonic()
             self._do(job, worker)
 
     def _warm_up(self, worker: PictureWorker) -> None:
-        kept = ""
-        with contextlib.suppress(Died):  # the first job will report it
-            [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)
-            kept = ", ".join(said["kept"])
+        kept = ", ".join(_wait_until_ready(worker))
         with self._changed:
             if kept and not self._ready:
                 log.warning("picture workers are not confined as SECURITY.md says: here they keep %s", kept)
@@ -235,6 +234,16 @@ class _Pool:
                 job.worker.step_back()
         if sum(not job.slow for job in self._jobs.running) >= QUICK_WORKERS and (giving := self._jobs.gives_way(now)):
             _end(giving, _Verdict.GIVES_WAY)
+
+
+def _wait_until_ready(worker: PictureWorker) -> list[str]:
+    """Wait for the start of a worker, which counts as no time of its first job. Return which rights it keeps."""
+    try:
+        [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)
+    except Died:  # the first job will report it
+        return []
+    kept: list[str] = said["kept"]
+    return kept
 
 
 def _end(job: _Job, verdict: _Verdict) -> None:
