@@ -167,6 +167,8 @@ async def test_a_file_that_goes_while_it_is_written_is_noticed_before_anybody_is
 
 async def test_a_log_that_sqlite_makes_anew_itself_is_no_alarm(store: Store, path: Path) -> None:
     await ask(store, "t:1", "?", image("cat"), key="k1")
+    assert store.database._tidier
+    await store.database._tidier.close()  # a second after the start it has a connection, too
     await store.database._engine.dispose()  # the last connection removes the log, the next one makes another
     assert "answers.db-wal" not in os.listdir(path.parent)
     other = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{path}"))
