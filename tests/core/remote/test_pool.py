@@ -49,10 +49,10 @@ async def homes(engine: RemoteEngine, fakes: list[FakeEngine], conversations: in
 async def test_a_conversation_stays_with_its_engine_and_all_engines_have_some() -> None:
     fakes = [FakeEngine() for _ in range(3)]
     async with remote(*fakes) as engine:
-        first, again = [await homes(engine, fakes, 30) for _ in range(2)]
+        first, again = [await homes(engine, fakes, 60) for _ in range(2)]
     assert first == again
-    assert all(count >= 3 for count in Counter(map(id, first.values())).values())
-    assert len({id(home) for home in first.values()}) == 3
+    counts = Counter(map(id, first.values()))  # which differ, because the engines' ports do
+    assert len(counts) == 3 and min(counts.values()) >= 3
 
 
 async def test_an_engine_that_ends_moves_only_its_own_conversations_and_gets_them_back() -> None:
