@@ -72,8 +72,10 @@ async def test_a_fault_in_the_forward_pass_is_seen(tmp_path: Path, monkeypatch: 
 
 def test_without_memory_for_float32_it_is_refused_before_anything_slow(monkeypatch: pytest.MonkeyPatch) -> None:
     config = EngineConfig(model="demo")
+    free = SimpleNamespace(available=1_700_000_000, total=8e9)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: free)
     check(config)
-    monkeypatch.setattr(psutil, "virtual_memory", lambda: SimpleNamespace(available=1_500_000_000, total=8e9))
+    free.available = 1_500_000_000
     with pytest.raises(OperatorError, match=r"needs about 1.6 GB of memory for this model; 1.5 GB are free"):
         check(config)
 

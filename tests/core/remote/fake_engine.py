@@ -10,6 +10,8 @@ from typing import Any
 
 from aiohttp import web
 
+from tests.ports import free_port
+
 MODEL = "some/model"
 
 
@@ -89,16 +91,15 @@ class FakeEngine:
     _transports: set[asyncio.Transport] = field(default_factory=set)
     _runner: web.AppRunner | None = None
 
-    async def start(self, port: int = 0, ssl: Any = None) -> None:
+    async def start(self, port: int | None = None, ssl: Any = None) -> None:
         app = web.Application(client_max_size=1 << 28)
         app.router.add_get("/v1/models", self._models)
         app.router.add_post("/v1/chat/completions", self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=ssl)
-        await site.start()
-        host, port = self._runner.addresses[0][:2]
-        self.url = f"{'https' if ssl else 'http'}://{host}:{port}/v1"
+        port = port or free_port()  # others may not take it while this is stopped
+        await web.TCPSite(self._runner, "127.0.0.1", port, ssl_context=ssl).start()
+        self.url = f"{'https' if ssl else 'http'}://127.0.0.1:{port}/v1"
 
     async def stop(self) -> None:
         """End it as a kill does: connections break, and then nothing listens there."""
