@@ -119,9 +119,9 @@ async def test_the_whole_answer_stands_in_as_many_messages_as_it_needs() -> None
     assert board.endings == {"n0": None, "n1": None, "n2": Ending.DONE}
 
 
-async def test_the_answer_grows_in_place_and_not_with_every_piece() -> None:
+def test_the_answer_grows_in_place_and_not_with_every_piece() -> None:
     board = Board(interval=0.02)
-    await reply(stream(*words("abcdefghi"), pause=0.005), board, Translator("en"), (), Record())
+    run(reply(stream(*words("abcdefghi"), pause=0.005), board, Translator("en"), (), Record()))
     assert 2 <= len(board.history) < 9
     assert board.history[-1] == "abcdefghi"
 
@@ -176,7 +176,7 @@ async def test_a_chat_that_is_gone_ends_the_work_and_frees_the_model() -> None:
     assert closed.is_set()
 
 
-async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
+def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
     class Wide(Board):
         def split(self, text: str) -> list[str]:
             return [text]
@@ -186,16 +186,16 @@ async def test_waiting_and_looking_are_shown_until_there_is_text() -> None:
 
     board = Wide()
     events = [Waiting(2, 12.4), Waiting(1, None), Looking(1, 2), *words("ok")]
-    await reply(stream(*events, pause=0.002), board, Translator("zh-hans"), (), Record())
+    run(reply(stream(*events, pause=0.002), board, Translator("zh-hans"), (), Record()))
     assert "您排在第 2 位，大约还要 12 秒 …" in board.history
     assert "正在看第 1 张图片（共 2 张）…" in board.history
     assert board.history[-1] == "ok"
 
 
-async def test_an_answer_that_begins_again_says_so_and_shows_none_of_its_first_words() -> None:
+def test_an_answer_that_begins_again_says_so_and_shows_none_of_its_first_words() -> None:
     board = Board()
     events = [Piece("It is gr"), BeganAgain(), *words("It is red.")]
-    await reply(stream(*events, pause=0.002), board, Translator("en"), (), Record())
+    run(reply(stream(*events, pause=0.002), board, Translator("en"), (), Record()))
     shown = "".join(board.history)
     assert shown.index("It is gr") < shown.index("The model ")
     assert "".join(board.notes.values()) == "It is red."
@@ -318,7 +318,7 @@ def test_where_no_message_can_be_edited_a_file_is_given_up_too() -> None:
     assert PATIENCE_SECONDS <= seconds < PATIENCE_SECONDS + 30
 
 
-async def test_where_writes_are_scarce_each_answer_takes_as_few_as_it_needs() -> None:
+def test_where_writes_are_scarce_each_answer_takes_as_few_as_it_needs() -> None:
     """No placeholder; one write where the answer is whole by then, else its first words and its end."""
     for pause, whole in ((0.0, True), (0.05, False)):
         board, said = Board(scarce=True, interval=0.05), list[str]()
@@ -330,7 +330,7 @@ async def test_where_writes_are_scarce_each_answer_takes_as_few_as_it_needs() ->
 
         board._add = adds  # type: ignore[method-assign]
         record = Record()
-        await reply(stream(*words("hello"), pause=pause), board, Translator("en"), (), record)
+        run(reply(stream(*words("hello"), pause=pause), board, Translator("en"), (), record))
         [first] = said
         assert (first == "hello") is (board.writes == 0) is whole
         assert "hello".startswith(first)

@@ -4,47 +4,58 @@ import pytest
 
 from bots.conversing.delivery_errors import RetryLater
 from bots.telegram.rate_limit import Rank, RateLimit
+from tests.virtual import run
 
 
-async def test_a_final_edit_goes_before_a_placeholder() -> None:
-    rate_limit = RateLimit(pause_s=0.05)
+def test_a_final_edit_goes_before_a_placeholder() -> None:
     went: list[Rank] = []
 
-    async def write(rank: Rank) -> None:
-        async with rate_limit.slot(1, rank, object()):
-            went.append(rank)
+    async def scene() -> None:
+        rate_limit = RateLimit()
 
-    await asyncio.gather(*(write(rank) for rank in (Rank.POST, Rank.POST, Rank.FINAL)))
+        async def write(rank: Rank) -> None:
+            async with rate_limit.slot(1, rank, object()):
+                went.append(rank)
+
+        await asyncio.gather(*(write(rank) for rank in (Rank.POST, Rank.POST, Rank.FINAL)))
+
+    run(scene())
     assert went == [Rank.FINAL, Rank.POST, Rank.POST]
 
 
-async def test_a_growing_text_never_waits_and_never_comes_before_an_end() -> None:
-    rate_limit = RateLimit(pause_s=0.05)
-    with pytest.raises(RetryLater):  # a run before this one may have written just now
-        async with rate_limit.slot(1, Rank.GROWING, object()):
-            pass
-    async with rate_limit.slot(1, Rank.FINAL, object()):
-        with pytest.raises(RetryLater):
+def test_a_growing_text_never_waits_and_never_comes_before_an_end() -> None:
+    async def scene() -> None:
+        rate_limit = RateLimit(pause_s=1.0)
+        with pytest.raises(RetryLater):  # a run before this one may have written just now
             async with rate_limit.slot(1, Rank.GROWING, object()):
                 pass
-    await asyncio.sleep(0.06)
-    async with rate_limit.slot(1, Rank.GROWING, object()):
-        pass
-
-
-async def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
-    rate_limit = RateLimit(pause_s=0.001, group_per_minute=20)
-    grown, answer = 0, object()
-    for _ in range(200):
-        try:
-            async with rate_limit.slot(-1, Rank.GROWING, answer):
-                grown += 1
-        except RetryLater:
-            await asyncio.sleep(0.001)
-    assert grown == 10
-    async with asyncio.timeout(1):
-        async with rate_limit.slot(-1, Rank.FINAL, object()):
+        async with rate_limit.slot(1, Rank.FINAL, object()):
+            with pytest.raises(RetryLater):
+                async with rate_limit.slot(1, Rank.GROWING, object()):
+                    pass
+        await asyncio.sleep(1.1)
+        async with rate_limit.slot(1, Rank.GROWING, object()):
             pass
+
+    run(scene())
+
+
+def test_growing_texts_leave_a_group_enough_writes_for_answers() -> None:
+    async def scene() -> None:
+        rate_limit = RateLimit(pause_s=0.001, group_per_minute=20)
+        grown, answer = 0, object()
+        for _ in range(200):
+            try:
+                async with rate_limit.slot(-1, Rank.GROWING, answer):
+                    grown += 1
+            except RetryLater:
+                await asyncio.sleep(0.001)
+        assert grown == 10
+        async with asyncio.timeout(1):
+            async with rate_limit.slot(-1, Rank.FINAL, object()):
+                pass
+
+    run(scene())
 
 
 async def test_a_full_minute_of_a_group_is_waited_out_and_no_other_chat_waits() -> None:
