@@ -32,7 +32,7 @@ from tests.fakes import ScriptedEngine
 PLACEHOLDERS = ("One moment …", "请稍候 …")  # before an answer
 
 SECRET = "a-secret-of-the-tests"
-PATIENCE_S = 30.0  # the machine may be busy
+PATIENCE_S = 120.0  # the machine may be busy
 
 
 def photo(colour: str = "red", size: tuple[int, int] = (64, 48), kind: str = "JPEG") -> bytes:
@@ -49,6 +49,15 @@ async def until(true: Callable[[], object], patience_s: float = PATIENCE_S) -> N
 
 def store_config(folder: Path, ratings: bool) -> StoreConfig:
     return StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=ratings)
+
+
+async def quiet(telegram: BotApi, folder: Path) -> None:
+    """Wait until everything that was sent is processed."""
+    await until(lambda: telegram.unconfirmed == 0)
+    store = await Store.open(store_config(folder, False))
+    while await store.unfinished("telegram"):
+        await asyncio.sleep(0.01)
+    await store.close()
 
 
 @asynccontextmanager
@@ -68,7 +77,7 @@ async def service(
 
     With `webhook` Telegram posts the updates to the web page's server, and repeats each until it is accepted.
     """
-    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "timeout_seconds": 3, "receipt": False, **settings}
+    values = {"token": TOKEN, "api_url": telegram.url, "allow": "*", "receipt": False, **settings}
     store = await Store.open(store_config(folder, ratings))
     no_limits = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
     assistant = Assistant(engine, store, quota=no_limits)

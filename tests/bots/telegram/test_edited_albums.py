@@ -98,4 +98,4 @@ async def test_a_caption_that_a_stranger_edits_leaves_the_other_pictures_of_its_
         ann.person.edits(captioned, "Two")
         await until(lambda: not telegram.unconfirmed)
         await boss.answer(boss.person.says("/allow 7"))
-        await until(lambda: words(ann)[-1] == "Answer to 'Two' about [1, 2] after 0 turns.")
+        await until(lambda: words(ann)[-1:] == ["Answer to 'Two' about [1, 2] after 0 turns."])

@@ -33,4 +33,5 @@ async def test_the_buttons_follow_the_question_too(running: BotApi, ann: Chattin
     [stopped] = await ann.answers(question)
     assert stopped["text"].endswith("（已停止）")
     assert stopped["reply_markup"]["inline_keyboard"][0][0]["text"] == "重试"
+    await until(lambda: running.callback_answers)
     assert running.callback_answers[-1]["text"] == "正在停止 …"

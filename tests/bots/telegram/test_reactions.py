@@ -1,5 +1,6 @@
 """The reaction that a question has until it is answered."""
 
+import asyncio
 import logging
 from functools import partial
 from pathlib import Path
@@ -20,10 +21,11 @@ from tests.fakes import ScriptedEngine
 async def test_a_question_is_marked_until_it_is_answered_also_while_it_waits_for_another(
     running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
-    engine.pause = 0.05
+    engine.gate = asyncio.Event()
     first, second = ann.person.shows(photo(), "One"), ann.person.says("Two")
     await until(lambda: {first["message_id"], second["message_id"]} <= ann.chat.reactions.keys())
     assert not ann.chat.answers_to(second["message_id"])
+    engine.gate.set()
     await ann.answer(second)
     await until(lambda: not ann.chat.reactions)
 
@@ -45,8 +47,7 @@ async def test_no_reaction_in_a_group_to_what_is_not_for_the_bot_and_none_to_str
         await Chatting(stranger).answers(unknown)
         asked = known.shows(photo(), "@picture_bot What is it?")
         await Chatting(known).answers(asked)
-        await until(lambda: not group.reactions)
-    assert asked["message_id"] in group.reacted
+        await until(lambda: asked["message_id"] in group.reacted and not group.reactions)
     assert len(set(group.reacted) - {unknown["message_id"]}) == 1
 
 
@@ -55,7 +56,7 @@ async def test_an_answer_waits_for_no_reaction(
     telegram: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path, fault: Fault
 ) -> None:
     telegram.trouble = lambda method: fault if method == "setMessageReaction" else None
-    async with service(telegram, tmp_path, engine):
+    async with service(telegram, tmp_path, engine, timeout_seconds=3):
         assert await ann.answer(ann.person.shows(photo(), "One"))
         assert await ann.answer(ann.person.says("Two"))
         telegram.trouble = lambda method: None
@@ -69,6 +70,7 @@ async def test_where_reactions_are_forbidden_the_log_says_it_once(
     ann.chat.no_reactions = True
     for _ in range(3):
         await ann.answer(ann.person.shows(photo(), "One"))
+        await until(lambda: "no reactions in chat" in caplog.text)
     assert caplog.text.count("no reactions in chat") == 1
     assert running.calls["setMessageReaction"] == 1
 
@@ -128,7 +130,7 @@ async def test_what_a_killed_process_left_is_taken_back_at_the_answer(
 ) -> None:
     async with living(telegram, tmp_path, "polling", pause=1.0):
         question = ann.person.shows(photo(), "One")
-        await until(lambda: ann.chat.reactions and ann.chat.by_bot(), 60)
+        await until(lambda: ann.chat.reactions and ann.chat.by_bot())
     assert ann.chat.reactions
     async with living(telegram, tmp_path, "polling", pause=0.0):
         await ann.answer(question)

@@ -1,5 +1,6 @@
 """What Telegram refuses costs nobody an answer: it is said more plainly, elsewhere, or later, and in the end once."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -23,12 +24,13 @@ def topic(reached: BotApi) -> Chatting:
 async def test_a_growing_text_that_is_refused_is_left_out(
     telegram: BotApi, engine: ScriptedEngine, tmp_path: Path, ann: Chatting
 ) -> None:
-    engine.pause = 0.5
+    engine.gate = asyncio.Event()
     async with service(telegram, tmp_path, engine, interval_seconds=1):
         telegram.trouble = once("editMessageText", "400", "400")
         question = ann.person.shows(photo(), "One")
         await until(lambda: telegram.faults["400"] == 2)
         assert engine.running
+        engine.gate.set()
         assert await ann.answer(question) == WHOLE
     assert len(ann.chat.by_bot()) == 1
 

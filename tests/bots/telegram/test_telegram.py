@@ -8,7 +8,7 @@ from PIL import Image as PilImage
 from core.errors import Busy
 from core.image import Image
 from storage.store import Store
-from tests.bots.telegram.conftest import Chatting, is_finished, photo, service, store_config, until
+from tests.bots.telegram.conftest import Chatting, is_finished, photo, quiet, service, store_config, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine, describe
@@ -140,6 +140,7 @@ async def test_people_are_answered_in_their_language(running: BotApi) -> None:
     li = Chatting(Person(running, running.world.chat(8), language="zh-hans"))
     assert await li.answer(li.person.shows(photo())) == "收到图片 1。您想知道什么？"
     assert "图片" in await li.answer(li.person.says("/start"))
+    await until(lambda: "zh" in running.commands)
     assert running.commands[""][0] == {"command": "help", "description": "What I can do"}
     assert running.commands["zh"][0] == {"command": "help", "description": "我能做什么"}
 
@@ -214,6 +215,7 @@ async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
     await until(lambda: engine.cancelled == 1)
     [stopped] = await ann.answers(question)
     assert stopped["text"].endswith("(stopped)")
+    await until(lambda: running.callback_answers)
     assert running.callback_answers[-1]["text"] == "Stopping …"
 
     engine.script, engine.pause = lambda _: "short", 0
@@ -225,7 +227,7 @@ async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
 
 
 async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
-    running: BotApi, ann: Chatting, engine: ScriptedEngine
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
 ) -> None:
     engine.script = lambda conversation: "word " * 500 if conversation.turns[-1].text == "long" else "short"
     engine.pause = 0.05
@@ -235,6 +237,7 @@ async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
     ann.person.says("/stop")
     assert (await ann.answer(long)).endswith("(stopped)")
     assert await ann.answer(following) == "short"
+    await quiet(running, tmp_path)  # it may be seen before it is written down
     assert await ann.answer(ann.person.says("/stop")) == "Nothing is being written just now."
 
 
@@ -399,12 +402,12 @@ async def test_a_thumb_rates_an_answer_where_the_operator_wants_ratings(
     assert (turn.text, turn.rating) == ("One", 1)
 
 
-async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(running: BotApi) -> None:
+async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(running: BotApi, tmp_path: Path) -> None:
     old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
     team = Chatting(Person(running, old, user_id=7))
     await team.answer(team.person.shows(photo(), "@picture_bot one"))
     team.person.sends(migrate_to_chat_id=new.id)
-    await until(lambda: running.unconfirmed == 0)
+    await quiet(running, tmp_path)
     team = Chatting(Person(running, new, user_id=7))
     assert await team.answer(team.person.says("@picture_bot two")) == "Answer to 'two' about [] after 1 turns."
 

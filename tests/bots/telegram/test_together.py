@@ -84,7 +84,7 @@ async def test_a_comment_and_its_forward_are_one_question_also_after_a_restart(
         comment = ann.person.says("Extract all text")
         await until(lambda: telegram.unconfirmed == 0)
     monkeypatch.setattr(worker, "COMMENT_WAIT_SECONDS", 1.5)
-    ann.person.forwards(photo())
+    ann.person.forwards(photo(), date=comment["date"])  # however long the restart took
     async with service(telegram, tmp_path, engine):
         assert await ann.answer(comment) == "Answer to 'Extract all text' about [1] after 0 turns."
 

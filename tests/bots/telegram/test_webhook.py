@@ -92,6 +92,7 @@ async def test_what_cannot_be_written_down_is_posted_again_by_telegram(
     monkeypatch.setattr(Store, "put", fails)
     async with service(telegram, tmp_path, engine, webhook=True):
         assert (await ann.answer(ann.person.shows(photo(), "One"))).startswith("Answer to 'One'")
+        await until(lambda: telegram.unconfirmed == 0)
     assert [status for _, status in telegram.posted] == [503, 503, 200]
 
 
