@@ -164,6 +164,7 @@ def _main() -> None:
     gc.freeze()  # so that the lives' collections leave these pages shared
     _say("ready")
     lives: dict[int, int] = {}  # a file descriptor that becomes readable when the process ends -> its pid
+    nursery = os.getpid()
     while True:
         readable, _, _ = select.select([0, *lives], [], [])
         for ended in (each for each in readable if each):
@@ -176,7 +177,7 @@ def _main() -> None:
                 break
             pid = os.fork()
             if not pid:
-                _live(*json.loads(line))
+                _live(nursery, *json.loads(line))
             lives[os.pidfd_open(pid)] = pid
             _say([pid, None])
     for pid in lives.values():
@@ -184,11 +185,13 @@ def _main() -> None:
         os.waitpid(pid, 0)
 
 
-def _live(words: Sequence[str], fate: dict[str, Any], out: str | None, errors: str | None) -> None:
+def _live(nursery: int, words: Sequence[str], fate: dict[str, Any], out: str | None, errors: str | None) -> None:
     from tests.chaos.fate import meet
 
     # Nobody may be left to do so when the storm itself is killed; and a life has an end of the nursery's pipes.
     ctypes.CDLL(None).prctl(END_WITH_PARENT, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != nursery:  # it was killed before that
+        os._exit(1)
     os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     os.dup2(nothing, 0)
