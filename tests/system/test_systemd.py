@@ -89,6 +89,7 @@ def test_the_service_works_under_the_units_limits_and_tells_systemd(host: Host) 
         hearing = threading.Thread(target=hear, args=(systemd, told), daemon=True)
         hearing.start()
         with host.start({**environment, "NOTIFY_SOCKET": address}, under=confined) as service:
+            service.until(lambda: told)
             assert told[0].startswith(b"READY=1\n")
             assert service.ask("a-key-that-nobody-guesses").status_code == 200
             service.until(lambda: told[-1].startswith(b"WATCHDOG=1\n"))

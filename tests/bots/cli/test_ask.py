@@ -37,7 +37,7 @@ ROOT = Path(__file__).parents[3]
 def test_a_pdf_is_read_here_too_and_what_is_left_out_is_said(tmp_path: Path) -> None:
     (tmp_path / "paper.pdf").write_bytes(pdf([f"page {number}" for number in range(1, 8)]))
     words = [sys.executable, "-m", "bots", "ask", str(tmp_path / "paper.pdf"), "Read page 9"]
-    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert result.returncode == 2
     assert result.stderr == "This document has 7 pages; please ask about one of them.\n"
     assert result.stdout == ""
@@ -53,7 +53,7 @@ sys.argv = ["bots", *sys.argv[1:]]
 runpy.run_module("bots", run_name="__main__", alter_sys=True)
 """
     words = [sys.executable, "-c", script, "ask", str(SAMPLES / "invoice.png"), "What is the total?"]
-    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert result.returncode == 2
     assert result.stderr == "This file is damaged in a way I cannot open. A screenshot of it would work.\n"
     assert result.stdout == ""
@@ -64,7 +64,7 @@ def test_a_question_longer_than_a_path_is_answered_and_leaves_nothing(tmp_path: 
     config.write_text(f'[core.engine]\nmodel = "demo"\nthreads = 1\ncache = "{tmp_path}/cache"\n', "utf-8")
     question = f"/{'问' * 100}/ What is the total?"
     words = [sys.executable, "-m", "bots", "ask", "--config", str(config), str(SAMPLES / "invoice.png"), question]
-    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=100)
+    result = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=280)
     assert result.returncode == 0, result.stderr
     assert result.stdout.strip()
     assert not list((tmp_path / "cache" / "computed").rglob("*.safetensors*"))
