@@ -175,7 +175,7 @@ class ReplicaStorm:
     # The replicas
 
     async def _keep(self, member: Member) -> None:
-        """Start it again and again; now and then so that it dies beside one of its commits."""
+        """Start it again and again; now and then, if any event may come, so that it dies beside one of its commits."""
         fate: dict[str, object] = {}
         while True:
             await self._site.start_member(member, fate)
@@ -184,7 +184,8 @@ class ReplicaStorm:
             self._site.platforms.excuse()
             self._note_end(member, status)
             await asyncio.sleep(AGAIN_S)
-            fate = self._fate() if self._dice.random() < FATED and self._events < self._plan.kills else {}
+            fated = self._plan.events is None and self._events < self._plan.kills and self._dice.random() < FATED
+            fate = self._fate() if fated else {}
 
     def _fate(self) -> dict[str, object]:
         moment = self._dice.choice(MOMENTS)
@@ -209,7 +210,8 @@ class ReplicaStorm:
     async def _come(self) -> None:
         """One event, to a replica that is up while another one is, too. What lasts goes on beside the next ones."""
         await self._site.until_up(min(2, self._plan.replicas))
-        kind = min(self._kinds, key=lambda kind: (self._drawn[kind], self._dice.random()))
+        happened = self._report.kills + self._report.weather
+        kind = min(self._kinds, key=lambda kind: (self._drawn[kind] + happened[kind], self._dice.random()))
         self._drawn[kind] += 1
         if kind in LASTING:
             await self._lasting
