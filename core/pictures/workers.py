@@ -238,10 +238,14 @@ class _Pool:
 
 def _wait_until_ready(worker: PictureWorker) -> list[str]:
     """Wait for the start of a worker, which counts as no time of its first job. Return which rights it keeps."""
+    too_late = threading.Timer(START_SECONDS, worker.end)
+    too_late.start()
     try:
         [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)
     except Died:  # the first job will report it
         return []
+    finally:
+        too_late.cancel()
     kept: list[str] = said["kept"]
     return kept
 

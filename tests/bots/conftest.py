@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from bots.conversing import backoff
 from core.engine import EngineConfig
@@ -11,6 +12,10 @@ from core.engine.config import Kind
 from core.engine.engine import Engine
 from tests.core.engine.any_tiny import make_other
 from tests.storage.postgres import cluster, execute
+
+# The same examples each time, however long one takes: what fails fails by a change, and not by chance.
+settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("tests")
 
 
 def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:

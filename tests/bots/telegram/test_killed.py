@@ -58,7 +58,7 @@ async def test_a_kill_right_after_an_update_that_cannot_be_read_costs_no_answer(
 ) -> None:
     async with living(telegram, tmp_path, way, pause=1.0) as life:
         question = ann.person.shows(photo(), "One")
-        await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()), 60)
+        await until(lambda: any("Answer" in message["text"] for message in ann.chat.by_bot()))
         update_id = telegram.update(**MET["a message without a date"])
         skipped = f"update {update_id} cannot be read and is skipped"
         await until(lambda: skipped in life.log)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from storage.store import Store
-from tests.bots.telegram.conftest import Chatting, photo, service, store_config, until
+from tests.bots.telegram.conftest import Chatting, photo, quiet, service, store_config, until
 from tests.bots.telegram.malformed import MET, WORDS, generated
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
@@ -110,7 +110,8 @@ async def test_a_stored_message_that_cannot_be_read_is_dropped_and_ends_no_start
     await store.close()
     async with service(telegram, tmp_path, engine):
         await next_is_answered(telegram, 0)
-        await until(lambda: log.text.count("is dropped") == len(payloads))
+        await quiet(telegram, tmp_path)
+    assert log.text.count("is dropped") == len(payloads)
     store = await Store.open(store_config(tmp_path, ratings=False))
     assert not [message for message in await store.unfinished("telegram") if message.key.startswith("old")]
     await store.close()

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from storage.store import Store
-from tests.bots.telegram.conftest import Chatting, photo, service, store_config, until
+from tests.bots.telegram.conftest import Chatting, photo, quiet, service, store_config, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
 from tests.fakes import ScriptedEngine
@@ -30,15 +30,6 @@ def eve(telegram: BotApi) -> Chatting:
 
 def asked_about(boss: Chatting) -> list[dict[str, Any]]:
     return [message for message in boss.chat.by_bot() if "Somebody new writes to me" in message["text"]]
-
-
-async def quiet(telegram: BotApi, folder: Path) -> None:
-    """Wait until everything that was sent is processed."""
-    await until(lambda: telegram.unconfirmed == 0)
-    store = await Store.open(store_config(folder, False))
-    while await store.unfinished("telegram"):
-        pass
-    await store.close()
 
 
 async def test_a_stranger_is_let_in_by_a_tap_answered_at_once_and_blocked_again(

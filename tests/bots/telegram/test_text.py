@@ -46,7 +46,7 @@ def letters(text: str) -> list[str]:
     return re.findall(r"[A-Za-z0-9\u4e00-\u9fff\u0600-\u06ff\u0590-\u05ff]", text)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ANSWERS, st.integers(1, 40))
 @example("a" * 30_000, 1)
 @example("字" * 5000 + "。" + "👩‍👩‍👧‍👦" * 1500, 1)
@@ -58,7 +58,7 @@ def test_every_answer_is_taken_and_read_back_as_it_was_split(answer: str, times:
     assert all(len(part.text.encode("utf-16-le")) // 2 <= MESSAGE_UTF16_UNITS for part in parts)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(
         st.text(st.characters(categories=["L", "N", "Zs"], exclude_characters="\u3164"), max_size=90), max_size=150
@@ -70,7 +70,7 @@ def test_plain_words_come_back_whole(lines: list[str]) -> None:
     assert shown.split() == text.split() or (not text.split() and shown == "…")
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @example("- [1]: A\n\n7. [1]: B\n\n> - [1]: C")
 @example("$0 <A> 0$0")
 @given(ANSWERS)
@@ -155,6 +155,6 @@ def test_nothing_to_say_still_is_a_message(nothing: str) -> None:
 
 
 def test_a_long_answer_of_html_is_split_soon_enough() -> None:
-    began = time.monotonic()
+    began = time.process_time()  # others may have the processor meanwhile
     split("<table>\n" + "<tr><td>1</td></tr>\n" * 1500 + "</table>")
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5

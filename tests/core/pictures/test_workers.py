@@ -59,6 +59,7 @@ async def test_the_start_of_a_worker_is_no_time_of_its_first_job(
 ) -> None:
     """Where it takes a second, each new worker would have been given up for its successor, which starts as slowly."""
     (tmp_path / "sitecustomize.py").write_text(f"import time\ntime.sleep({QUICK_SECONDS + 0.5})")
+    await workers.warm()
     monkeypatch.syspath_prepend(tmp_path)
     workers.end()
     assert len({(await run("echo"))[1][0]["pid"] for _ in range(8)}) <= workers.QUICK_WORKERS
@@ -334,3 +335,16 @@ def _runs(pid: int) -> bool:
     except psutil.NoSuchProcess:
         return False
     return bool(status != psutil.STATUS_ZOMBIE)  # nobody may be there to bury an orphan
+
+
+async def test_a_worker_that_does_not_start_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await workers.warm()
+    (tmp_path / "sitecustomize.py").write_text("import time\ntime.sleep(3600)")
+    with monkeypatch.context() as broken:
+        broken.syspath_prepend(tmp_path)
+        broken.setattr(workers, "START_SECONDS", 0.2)
+        workers.end()
+        with pytest.raises(Busy, match="on my side"):
+            await run("echo")
+    workers.end()
+    assert (await run("echo", b"words"))[0][1] == b"words"
