@@ -83,8 +83,8 @@ async def make_image(data: bytes, config: ImagesConfig = ImagesConfig()) -> Imag
 async def decode(data: bytes, config: ImagesConfig = ImagesConfig()) -> tuple[Image, tuple[Note, ...]]:
     """Return the picture and what a person should know about it.
 
-    Decodes in a worker, in at most `worker.ADDRESS_SPACE_BYTES` and `workers.JOB_SECONDS`. Raises `BadImage` or
-    `TooLarge` with a sentence that says what is wrong and what would work.
+    Decodes in a worker, in at most `worker.ADDRESS_SPACE_BYTES` and `workers.JOB_SECONDS` of processor time. Raises
+    `BadImage` or `TooLarge` with a sentence that says what is wrong and what would work.
     """
     check_size(len(data), config)
     with spool(data) as file:

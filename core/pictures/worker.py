@@ -25,7 +25,7 @@ from core.pictures.packet import Packet
 
 ADDRESS_SPACE_BYTES = 1 << 30
 JOB_MODULES = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before any job
-SLOWEST_NICENESS = 19
+BUSY_TIMES = 6.0  # a job may take so many times its seconds of processor time where others have the processors
 MAPPED_BYTES = 1 << 20  # larger blocks are returned to the system at once; by default glibc raises this threshold
 EXIT_SECONDS = 2.0  # from the end of a process's output to its exit
 KILLED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash ends like this
@@ -59,6 +59,10 @@ class PictureWorker:
         )
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def alive(self) -> bool:
         return self._process.poll() is None
 
@@ -86,11 +90,11 @@ class PictureWorker:
         """Wait until the process is gone."""
         self._process.wait()
 
-    def step_back(self) -> None:
-        """Lower the process's priority below everything else on this machine."""
+    def step_back(self, niceness: int) -> None:
+        """Lower the process's priority for good."""
         self.tired = True
         with contextlib.suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, SLOWEST_NICENESS)
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
 
     def close(self) -> None:
         if self.alive:
@@ -163,7 +167,7 @@ def _serve() -> None:
             header, blobs = _read(pipe_in)
         except EOFError:
             return
-        signal.alarm(int(header["seconds"]) + 2)  # ends the job if the owner is gone
+        signal.alarm(int(BUSY_TIMES * header["seconds"]) + 2)  # ends the job if the owner is gone
         _write(pipe_out, *_answer(header, blobs[0]))
         signal.alarm(0)
 

@@ -2,7 +2,7 @@
 
 A decoder that hangs, crashes or takes too much memory is killed and reported. `core.pictures.decoding_queue` decides
 the order. Two quick workers try every job first. One slow worker, with the lowest priority, repeats jobs that had to
-give way.
+give way. What a job may take is counted in processor time, because a model may have the processors meanwhile.
 """
 
 import asyncio
@@ -18,17 +18,21 @@ from enum import Enum, auto
 from io import BytesIO
 from typing import IO, Any
 
+import psutil
+
 from core import work_context
 from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
 from core.pictures.packet import Packet
 from core.pictures.spool import contents, size
-from core.pictures.worker import Died, PictureWorker
+from core.pictures.worker import BUSY_TIMES, Died, PictureWorker
 
 __all__ = ["Packet", "end", "run", "warm"]
 
 QUICK_WORKERS = 2
-JOB_SECONDS = 20.0
+JOB_SECONDS = 20.0  # of processor time
+TIRED_NICENESS = 10  # of a quick worker whose job is slow: a third of the weight of the model's threads
+SLOWEST_NICENESS = 19
 WATCH_SECONDS = 0.1  # between two checks of how long each job takes
 START_SECONDS = 60.0  # longest start of a worker
 
@@ -47,6 +51,7 @@ class _Verdict(Enum):
 class _Job(DecodingJob):
     call: tuple[str, IO[bytes], dict[str, Any], float]  # arguments of `run`, with a file for the bytes
     future: "Future[list[Packet]]"
+    worked_s: float = 0.0  # processor time of its worker before it
     worker: PictureWorker | None = None
     verdict: _Verdict | None = None
     again: bool = False  # its worker was killed from outside once
@@ -57,7 +62,8 @@ async def run(
 ) -> list[Packet]:
     """Run `job` ("package.module:function") with the bytes and options in a worker, for `work_context.current()`.
 
-    A job known to be `slow` leaves the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
+    A job may take so many `seconds` of processor time, and `BUSY_TIMES` as long in all. One known to be `slow` leaves
+    the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
     when it ran out of memory, `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or
     workers are killed from outside. Cancelling it drops the job.
     """
@@ -143,9 +149,9 @@ class _Pool:
                 worker = self._replace(worker)
                 _wait_until_ready(worker)
             if slow:
-                worker.step_back()
+                worker.step_back(SLOWEST_NICENESS)
             with self._changed:
-                job.worker, job.began = worker, time.monotonic()
+                job.worker, job.began, job.worked_s = worker, time.monotonic(), _processor_seconds(worker)
             self._do(job, worker)
 
     def _warm_up(self, worker: PictureWorker) -> None:
@@ -226,12 +232,12 @@ class _Pool:
             _settle(job, too_many())
         for job in self._jobs.running:
             age = now - job.began
-            if age > job.call[3]:
+            if _is_late(job, age):
                 _end(job, _Verdict.LATE)
             elif age > QUICK_SECONDS and job.future.cancelled():
                 _end(job, _Verdict.GONE)
             elif age > QUICK_SECONDS and job.worker and not job.worker.tired:
-                job.worker.step_back()
+                job.worker.step_back(TIRED_NICENESS)
         if sum(not job.slow for job in self._jobs.running) >= QUICK_WORKERS and (giving := self._jobs.gives_way(now)):
             _end(giving, _Verdict.GIVES_WAY)
 
@@ -248,6 +254,22 @@ def _wait_until_ready(worker: PictureWorker) -> list[str]:
         too_late.cancel()
     kept: list[str] = said["kept"]
     return kept
+
+
+def _is_late(job: _Job, age: float) -> bool:
+    seconds = job.call[3]
+    if age <= seconds or job.worker is None:
+        return False
+    return age > BUSY_TIMES * seconds or _processor_seconds(job.worker) - job.worked_s > seconds
+
+
+def _processor_seconds(worker: PictureWorker) -> float:
+    """Return the processor time that a worker has used since its start, or 0 if it is gone."""
+    try:
+        used = psutil.Process(worker.pid).cpu_times()
+    except psutil.Error:
+        return 0.0
+    return float(used.user + used.system)
 
 
 def _end(job: _Job, verdict: _Verdict) -> None:

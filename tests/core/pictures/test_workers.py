@@ -120,6 +120,13 @@ async def test_what_a_large_picture_took_is_given_back_before_the_next_one() -> 
     assert what["more"] < 5
 
 
+async def test_a_job_has_its_seconds_though_a_model_has_the_processors_meanwhile() -> None:
+    """A file that would be open after a second is not called bad because the machine is busy."""
+    assert await workers.run("tests.core.jobs:sleep", b"", {"seconds": 3}, 2) == []
+    with pytest.raises(BadImage, match="takes too long"):
+        await workers.run("tests.core.jobs:sleep", b"", {"seconds": 600}, 0.2)
+
+
 async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
     await run("echo")
     jobs = [run("hang", os.urandom(5_000_000), seconds=0.5) for _ in range(workers.QUICK_WORKERS)]
