@@ -38,7 +38,7 @@ def hide() -> None:
 def confine() -> list[str]:
     """Give up all rights that can be given up, and return the names of those kept.
 
-    Call this before anything else is loaded and any thread runs. What Python could import before, it still can.
+    Call this before anything else is loaded and any thread runs. The modules on its path can still be imported.
     """
     if sys.platform != "linux":
         return ["new privileges", "root's rights", "other files", "network and processes"]

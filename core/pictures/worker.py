@@ -26,6 +26,7 @@ from core.pictures.packet import Packet
 ADDRESS_SPACE_BYTES = 1 << 30
 JOB_MODULES = ("core.pictures.decoder", "core.pictures.pages", "core.pictures.drawing")  # imported before any job
 BUSY_TIMES = 6.0  # a job may take so many times its seconds of processor time where others have the processors
+LOWEST_NICENESS = 19
 MAPPED_BYTES = 1 << 20  # larger blocks are returned to the system at once; by default glibc raises this threshold
 EXIT_SECONDS = 2.0  # from the end of a process's output to its exit
 KILLED_FROM_OUTSIDE = {-signal.SIGKILL, -signal.SIGTERM, -signal.SIGHUP, -signal.SIGINT}  # no crash ends like this
@@ -91,10 +92,11 @@ class PictureWorker:
         self._process.wait()
 
     def step_back(self, niceness: int) -> None:
-        """Lower the process's priority for good."""
+        """Lower the process's priority for good, by so much; it may be low already, and may not be raised."""
         self.tired = True
         with contextlib.suppress(ProcessLookupError):
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, niceness)
+            lower = os.getpriority(os.PRIO_PROCESS, self.pid) + niceness
+            os.setpriority(os.PRIO_PROCESS, self.pid, min(lower, LOWEST_NICENESS))
 
     def close(self) -> None:
         if self.alive:

@@ -25,14 +25,13 @@ from core.errors import BadImage, Busy, TooLarge
 from core.pictures.decoding_queue import QUICK_SECONDS, DecodingJob, DecodingQueue, too_many
 from core.pictures.packet import Packet
 from core.pictures.spool import contents, size
-from core.pictures.worker import BUSY_TIMES, Died, PictureWorker
+from core.pictures.worker import BUSY_TIMES, LOWEST_NICENESS, Died, PictureWorker
 
 __all__ = ["Packet", "end", "run", "warm"]
 
 QUICK_WORKERS = 2
 JOB_SECONDS = 20.0  # of processor time
 TIRED_NICENESS = 10  # of a quick worker whose job is slow: a third of the weight of the model's threads
-SLOWEST_NICENESS = 19
 WATCH_SECONDS = 0.1  # between two checks of how long each job takes
 START_SECONDS = 60.0  # longest start of a worker
 
@@ -63,9 +62,9 @@ async def run(
     """Run `job` ("package.module:function") with the bytes and options in a worker, for `work_context.current()`.
 
     A job may take so many `seconds` of processor time, and `BUSY_TIMES` as long in all. One known to be `slow` leaves
-    the quick workers to others. Raises the `BotError` that the job raised, `TooLarge`
-    when it ran out of memory, `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or
-    workers are killed from outside. Cancelling it drops the job.
+    the quick workers to others. Raises the `BotError` that the job raised, `TooLarge` when it ran out of memory,
+    `BadImage` when it took too long or crashed its worker, and `Busy` when too many wait or workers are killed from
+    outside. Cancelling it drops the job.
     """
     who, now, future = work_context.current(), time.monotonic(), Future[list[Packet]]()
     file = BytesIO(data) if isinstance(data, bytes) else data
@@ -149,7 +148,7 @@ class _Pool:
                 worker = self._replace(worker)
                 _wait_until_ready(worker)
             if slow:
-                worker.step_back(SLOWEST_NICENESS)
+                worker.step_back(LOWEST_NICENESS)
             with self._changed:
                 job.worker, job.began, job.worked_s = worker, time.monotonic(), _processor_seconds(worker)
             self._do(job, worker)
@@ -245,6 +244,7 @@ class _Pool:
 def _wait_until_ready(worker: PictureWorker) -> list[str]:
     """Wait for the start of a worker, which counts as no time of its first job. Return which rights it keeps."""
     too_late = threading.Timer(START_SECONDS, worker.end)
+    too_late.daemon = True  # the program's end does not wait for it
     too_late.start()
     try:
         [(said, _)] = worker.run("core.pictures.worker:kept", b"", {}, START_SECONDS)

@@ -71,7 +71,7 @@ def ink(text: str) -> str:
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(TEXTS.filter(lambda text: text.strip()), st.sampled_from([1, 1, 1, 60]))
 @example("Balance 500\n- 320\n- 45", 1)
 @example("``` `````` ~~~\n```\n````", 1)
@@ -84,7 +84,7 @@ def test_the_characters_of_a_transcription_arrive_in_order(
     assert ink(platform(verbatim(text))).replace("…", "") == ink(text).replace("…", "")
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(TEXTS.filter(lambda text: text.strip()))
 def test_the_characters_of_a_transcription_stand_in_the_export(text: str) -> None:
     turn = Turn("提取所有文字", (), Answer(text, Ending.DONE))
@@ -93,7 +93,7 @@ def test_the_characters_of_a_transcription_stand_in_the_export(text: str) -> Non
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.lists(st.sampled_from(PRINT), min_size=1, max_size=3).map(" ".join), max_size=8).map("\n".join))
 def test_print_in_any_answer_keeps_its_marks(platform: Callable[[str], str], text: str) -> None:
     assert ink(platform(text)) == ink(text) or not text

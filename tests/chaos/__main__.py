@@ -70,12 +70,13 @@ def storm(
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
+        place = keep or Path(folder)
         if replicas > 1:
-            report = asyncio.run(blow(ReplicaStorm(keep or Path(folder), plan)))
+            report = asyncio.run(blow(ReplicaStorm(place, plan)))
         else:
             # Opened before a small disk hides the folder, so that it is written to the disk below.
-            with (keep or Path(folder)).joinpath("log").open("w", encoding="utf-8") as log:
-                report = asyncio.run(blow(Storm(keep or Path(folder), plan, log=log)))
+            with (place / "log").open("w", encoding="utf-8") as log:
+                report = asyncio.run(blow(Storm(place, plan, log=log)))
     print(report)
     for line in report.troubles:
         print(line)

@@ -16,6 +16,7 @@ from core import work_context
 from core.errors import BadImage, BotError, Busy, TooLarge
 from core.pictures import decoding_queue, workers
 from core.pictures.decoding_queue import LEAST_JOB_BYTES, QUEUED_FILE_BYTES, QUEUED_JOBS_PER_PERSON, QUICK_SECONDS
+from core.pictures.worker import PictureWorker
 
 ROOT = Path(__file__).parents[3]
 OWNER = """
@@ -125,6 +126,21 @@ async def test_a_job_has_its_seconds_though_a_model_has_the_processors_meanwhile
     assert await workers.run("tests.core.jobs:sleep", b"", {"seconds": 3}, 2) == []
     with pytest.raises(BadImage, match="takes too long"):
         await workers.run("tests.core.jobs:sleep", b"", {"seconds": 600}, 0.2)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 13), (12, 19)])
+def test_a_worker_that_steps_back_gets_a_lower_priority_also_where_the_service_has_a_low_one(
+    before: int, after: int
+) -> None:
+    """Without root nobody may raise a priority: a fixed one would fail where the service has a lower one."""
+    worker = PictureWorker()
+    try:
+        os.setpriority(os.PRIO_PROCESS, worker.pid, os.getpriority(os.PRIO_PROCESS, worker.pid) + before)
+        expected = min(19, os.getpriority(os.PRIO_PROCESS, 0) + after)
+        worker.step_back(workers.TIRED_NICENESS)
+        assert os.getpriority(os.PRIO_PROCESS, worker.pid) == expected
+    finally:
+        worker.close()
 
 
 async def test_a_job_that_does_not_read_its_input_is_ended_too() -> None:
