@@ -11,7 +11,7 @@
 
 enum { SIDE_BY_SIDE = 4 }; /* keys at once: one sum alone would wait for each of its additions */
 enum { TOGETHER = 2 };     /* queries at once: a key is turned into float32 for both */
-enum { AHEAD = 2048 };     /* numbers; hardware looks ahead within one page only */
+enum { AHEAD = 2048 };     /* numbers to fetch ahead; hardware looks ahead within one page only */
 
 typedef struct {
     const float *queries;     /* (rows, heads, dim) */
@@ -22,9 +22,13 @@ typedef struct {
     int64_t next, next_thread;
 } Attention;
 
+/* How far ahead to fetch where so many numbers are left to read; see `multiply` in linear.c. */
+static inline int64_t reach(int64_t left, int64_t dim) { return left < AHEAD + SIDE_BY_SIDE * dim ? 0 : AHEAD; }
+
 /* Scores of N keys that follow each other with Q queries; `inline` with constants keeps the sums in registers. */
 static inline __attribute__((always_inline)) void score(const int Q, const int N, const float *queries, const uint16_t *keys,
-                                                        int64_t dim, float scale, float *scores, int64_t stride) {
+                                                        int64_t dim, int64_t ahead, float scale, float *scores,
+                                                        int64_t stride) {
     f8 total[TOGETHER][SIDE_BY_SIDE];
     UNROLL(2)
     for (int q = 0; q < Q; q++)
@@ -32,7 +36,7 @@ static inline __attribute__((always_inline)) void score(const int Q, const int N
         for (int n = 0; n < N; n++)
             total[q][n] = f8_all(0);
     for (int64_t i = 0; i < dim; i += 8) {
-        __builtin_prefetch(keys + AHEAD + i * N, 0, 3);
+        __builtin_prefetch(keys + ahead + i * N, 0, 3);
         UNROLL(4)
         for (int n = 0; n < N; n++) {
             f8 key = f8_load_half(keys + n * dim + i);
@@ -50,10 +54,10 @@ static inline __attribute__((always_inline)) void score(const int Q, const int N
 
 /* y += weights * values, of N values that follow each other, for Q queries */
 static inline __attribute__((always_inline)) void add(const int Q, const int N, float *y, const float *weights, int64_t stride,
-                                                      const uint16_t *values, int64_t dim) {
+                                                      const uint16_t *values, int64_t dim, int64_t ahead) {
     for (int64_t i = 0; i < dim; i += 8) {
         f8 total[TOGETHER];
-        __builtin_prefetch(values + AHEAD + i * N, 0, 3);
+        __builtin_prefetch(values + ahead + i * N, 0, 3);
         UNROLL(2)
         for (int q = 0; q < Q; q++)
             total[q] = f8_load(y + q * dim + i);
@@ -84,9 +88,9 @@ static inline __attribute__((always_inline)) void attend_heads(const int Q, cons
     float scale = 1 / sqrtf(dim);
     int64_t i, padded = (length + 7) / 8 * 8;
     for (i = 0; i + SIDE_BY_SIDE <= length; i += SIDE_BY_SIDE)
-        score(Q, SIDE_BY_SIDE, queries, keys + i * dim, dim, scale, scores + i, stride);
+        score(Q, SIDE_BY_SIDE, queries, keys + i * dim, dim, reach((length - i) * dim, dim), scale, scores + i, stride);
     for (; i < length; i++)
-        score(Q, 1, queries, keys + i * dim, dim, scale, scores + i, stride);
+        score(Q, 1, queries, keys + i * dim, dim, 0, scale, scores + i, stride);
     for (int q = 0; q < Q; q++) {
         for (i = length; i < padded; i++)
             scores[q * stride + i] = -INFINITY;
@@ -94,9 +98,9 @@ static inline __attribute__((always_inline)) void attend_heads(const int Q, cons
     }
     memset(y, 0, Q * dim * sizeof(float));
     for (i = 0; i + SIDE_BY_SIDE <= length; i += SIDE_BY_SIDE)
-        add(Q, SIDE_BY_SIDE, y, scores + i, stride, values + i * dim, dim);
+        add(Q, SIDE_BY_SIDE, y, scores + i, stride, values + i * dim, dim, reach((length - i) * dim, dim));
     for (; i < length; i++)
-        add(Q, 1, y, scores + i, stride, values + i * dim, dim);
+        add(Q, 1, y, scores + i, stride, values + i * dim, dim, 0);
 }
 
 /* All query heads of one row that share the key head. */

@@ -113,11 +113,13 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
 
 static void multiply(void *data) {
     Job *job = data;
-    int64_t step = PIECE / job->blocks;
     for (int64_t first = take(&job->next, job->chunk), next; first < job->channels; first = next) {
         next = take(&job->next, job->chunk); /* early: it is fetched while the one before is multiplied */
         int64_t end = least(first + job->chunk, job->channels);
-        const char *ahead = (const char *)(job->panels + least(next, job->channels) * job->k);
+        /* Nothing comes after the end: fetching from where no memory is costs a search of the page table each time. */
+        int more = next + job->chunk <= job->channels;
+        int64_t step = more ? PIECE / job->blocks : 0;
+        const char *ahead = (const char *)(job->panels + (more ? next : first) * job->k);
         for (int64_t row = 0; row < job->rows; row += job->block)
             for (int64_t channel = first; channel < end; channel += CHANNELS, ahead += job->k / INPUTS * step)
                 switch (least(job->block, job->rows - row)) {

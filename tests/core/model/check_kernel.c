@@ -61,14 +61,15 @@ static uint16_t half_of(float x) {
 
 static void check_linear(void) {
     int extreme = between(0, 3) == 0; /* one channel's sums are as large as 32 bits allow */
-    int64_t rows = between(0, 20), k = 16 * between(1, extreme ? 40 : 12), channels = 16 * between(1, 6);
+    int many = between(0, 9) == 0; /* more channels than one piece of work has, and the last piece shorter */
+    int64_t rows = between(many ? 17 : extreme, 20), k = 16 * between(1, extreme ? 40 : 12), channels = 16 * between(1, many ? 200 : 6);
     float steps = between(0, 1) ? between(100, MOST_STEPS) : between(MOST_STEPS, 40000);
     if (extreme)
         steps = INT32_MAX / (127 * k);
     float *x = numbers(rows * k), *scale = numbers(channels), *bias = between(0, 1) ? numbers(channels) : NULL;
     float *y = numbers(rows * channels), *row_scale = numbers(rows);
     int16_t *rounded = malloc((rows * k + 16) * sizeof *rounded);
-    int8_t *panels = malloc(channels * k + 1);
+    int8_t *panels = malloc(channels * k);
     for (int64_t i = 0; i < channels * k; i++)
         panels[i] = (int8_t)between(-127, 127);
     for (int64_t i = 0; extreme && i < k; i++) {

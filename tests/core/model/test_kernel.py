@@ -32,6 +32,9 @@ from core.model.kernel import Kernel, load
 KNOWN = INSTRUCTION_SETS.get(platform.machine(), ())
 CHECK = Path(__file__).with_name("check_kernel.c")
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
+# What is fetched ahead is read, so that a sanitizer sees it. Where no memory is, fetching makes no fault, but on a Zen 1
+# it took 100 ns each time, and products four times as long.
+READ_AHEAD = "-D__builtin_prefetch(address,...)=((void)*(const volatile char*)(address))"
 
 
 def build(compiler: str, folder: Path, *flags: str) -> Path:
@@ -64,7 +67,7 @@ def test_the_kernels_agree_with_plain_c_and_touch_nothing_beyond_their_ends(
 ) -> None:
     if not shutil.which(compiler):
         pytest.skip(f"NOT TESTED: kernels by {compiler}, which is not installed")
-    program = build(compiler, tmp_path, *instructions.flags, "-Wall", "-Wextra", "-Werror", *SANITIZERS)
+    program = build(compiler, tmp_path, *instructions.flags, READ_AHEAD, "-Wall", "-Wextra", "-Werror", *SANITIZERS)
     environment = os.environ | {"ASAN_OPTIONS": "detect_leaks=0"}  # the leak checker needs ptrace
     done = subprocess.run([program, "60", "7"], capture_output=True, text=True, env=environment)
     assert done.stdout == "60 cases, 0 wrong\n", done.stdout + done.stderr
