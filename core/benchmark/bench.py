@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing, suppress
+from contextlib import aclosing
 
 from core.benchmark.scene import go_on, make_picture, start_conversation
 from core.benchmark.target import AnswerTimes, Target
@@ -86,12 +86,17 @@ class _Round:
         begun = asyncio.Event()
         disturbed = AnswerTimes(begun.set)
         writing = asyncio.create_task(self._target.ask(self._new("disturbed"), LONG_ANSWER_TOKENS, disturbed))
-        await begun.wait()
-        await self._ask(self._new("disturbing"), 2)
-        disturbed.add("")  # a pause that has not ended counts too
-        writing.cancel()
-        with suppress(asyncio.CancelledError):
-            await writing
+        writing.add_done_callback(lambda _: begun.set())  # it may fail before its first piece
+        try:
+            await begun.wait()
+            await self._ask(self._new("disturbing"), 2)
+            disturbed.add("")  # a pause that has not ended counts too
+        finally:
+            writing.cancel()
+            # Not awaited by itself: its end by this could not be told from Ctrl+C, which ends the measurement.
+            await asyncio.gather(writing, return_exceptions=True)
+        if not writing.cancelled():
+            writing.result()  # raises why it failed
         return disturbed.longest_pause_s
 
     def _new(self, name: str) -> Conversation:

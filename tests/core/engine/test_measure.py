@@ -1,5 +1,6 @@
 """The measuring instruments work: on our engine, against a server, and between precisions."""
 
+import asyncio
 import json
 import re
 import signal
@@ -13,12 +14,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from core.benchmark.bench import Figures
+from core.benchmark.bench import LONG_ANSWER_TOKENS, Figures, measure
 from core.benchmark.commands import app
 from core.benchmark.goals import GOALS, write_tables
 from core.benchmark.scene import make_picture
 from core.benchmark.server import Server
 from core.benchmark.target import AnswerTimes
+from core.conversation import Conversation
 from tests.core.engine.tiny import ask, make_image
 
 # As a shell starts it in the background.
@@ -106,6 +108,63 @@ def test_bench_that_is_ended_early_prints_what_it_measured(tiny: Path, tmp_path:
     assert measured["first token, cold"].endswith(" s")
     assert re.search(r"Medians of at most \d{1,3} rounds", printed)
     assert " --rounds 1000" in printed
+
+
+class Disturbed:
+    """A target that answers at once, but goes on with the long answer, which is disturbed, until it is told to end."""
+
+    is_new = False
+
+    def __init__(self) -> None:
+        self.running = False
+
+    async def start(self) -> None:
+        self.running = True
+
+    async def stop(self) -> None:
+        self.running = False
+
+    async def restart(self) -> None: ...
+
+    def peak(self) -> None: ...
+
+    async def ask(self, conversation: Conversation, tokens: int, writing: AnswerTimes) -> AnswerTimes:
+        if tokens == LONG_ANSWER_TOKENS:
+            await self.write_on(writing)
+        writing.end(1)
+        return writing
+
+    async def write_on(self, writing: AnswerTimes) -> None:
+        raise NotImplementedError
+
+
+async def test_ctrl_c_is_heeded_also_while_the_disturbed_answer_is_being_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Ended(Disturbed):
+        async def write_on(self, writing: AnswerTimes) -> None:
+            writing.add("word")
+            try:
+                await asyncio.Event().wait()
+            finally:
+                measuring.cancel()
+
+    monkeypatch.setattr("core.benchmark.bench.FOLLOW_UP_SECONDS", 0)
+    target, found = Ended(), dict[str, list[Figures]](it=[])
+    measuring = asyncio.create_task(measure({"it": target}, 1, 1, 1, None, found, lambda line: None))
+    await asyncio.wait([measuring])
+    assert measuring.cancelled() and not target.running
+    assert "peak_memory_alone_bytes" in found["it"][0] and "longest_pause_s" not in found["it"][0]
+
+
+async def test_a_disturbed_answer_that_fails_before_its_first_word_ends_the_measurement(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Refusing(Disturbed):
+        async def write_on(self, writing: AnswerTimes) -> None:
+            raise RuntimeError("4000 tokens are too many")
+
+    monkeypatch.setattr("core.benchmark.bench.FOLLOW_UP_SECONDS", 0)
+    with pytest.raises(RuntimeError, match="4000 tokens are too many"):
+        await measure({"it": Refusing()}, 1, 1, 1, None, {"it": []}, lambda line: None)
 
 
 def test_each_server_needs_its_own_command(tiny: Path) -> None:
