@@ -224,6 +224,7 @@ async def cut_after_the_end(reply: Reply) -> None:
         without_done,
         usage_with_the_end,
         comments_and_empty_deltas,
+        in_small_parts,
         halves_of_characters,
         open_after_the_end,
         cut_after_the_end,
