@@ -2,10 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, count, repeat
+from itertools import chain, repeat
 
 from core import trace
 from core.errors import Interrupted
@@ -45,8 +45,7 @@ class Attempts:
         """Work on the first messages of a lane, and return False if they are kept for the next start."""
         ids, digests = [message.id for message in batch], set[str]()
         failures = 0
-        for attempt in count():
-            pause = self._pauses_s[min(attempt, len(self._pauses_s) - 1)]
+        for pause in self._pauses():
             lane.revised = False
             try:
                 digests |= {message.digest for message in batch if message.digest is not None}
@@ -93,8 +92,12 @@ class Attempts:
 
         Without it a message that is over would be answered again, and an answer would be sent, not edited.
         """
-        for pause in chain(self._pauses_s, repeat(self._pauses_s[-1])):
+        for pause in self._pauses():
             with suppress(Exception):
                 return {message.id: message.posted_ids for message in await self._mailbox.unfinished(self._adapter)}
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")
+
+    def _pauses(self) -> Iterator[float]:
+        """Yield the seconds before each further attempt: the last ones again and again."""
+        return chain(self._pauses_s, repeat(self._pauses_s[-1]))
