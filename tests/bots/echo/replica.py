@@ -1,11 +1,13 @@
 """Run the echo platform as one of several replicas on a database, with a scripted engine.
 
 What it computes and shows is written to a file, which the replicas share.
+`python -m tests.bots.echo.replica DATABASE_URL FILE LEASE_SECONDS` begins answers, and ends them once SIGUSR1 has come.
 """
 
 import asyncio
 import json
 import os
+import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -40,7 +42,9 @@ class WritingChat(Chat):
 
 
 @asynccontextmanager
-async def replica(url: str, file: Path, seconds: float, pause: float = 0.0) -> AsyncIterator[WritingChat]:
+async def replica(
+    url: str, file: Path, seconds: float, pause: float = 0.0, gate: asyncio.Event | None = None
+) -> AsyncIterator[WritingChat]:
     """Serve until the block ends, like a service at SIGTERM."""
     store = await Store.open(StoreConfig(url=url))
     leases = Replica(store, seconds)
@@ -49,7 +53,7 @@ async def replica(url: str, file: Path, seconds: float, pause: float = 0.0) -> A
         chat.say(asked=conversation.turns[-1].text)
         return f"{conversation.turns[-1].text} is answered"
 
-    engine = ScriptedEngine(script, pause=pause)
+    engine = ScriptedEngine(script, pause, gate)
     chat = WritingChat(
         Services(Assistant(engine, store, quota=UNLIMITED, leases=leases), store, leases=leases), leases.name, file
     )
@@ -65,8 +69,10 @@ async def replica(url: str, file: Path, seconds: float, pause: float = 0.0) -> A
         await store.close()
 
 
-async def main(url: str, file: str, seconds: str, pause: str) -> None:
-    async with replica(url, Path(file), float(seconds), float(pause)) as chat:
+async def main(url: str, file: str, seconds: str) -> None:
+    gate = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, gate.set)
+    async with replica(url, Path(file), float(seconds), gate=gate) as chat:
         chat.say(ready=os.getpid())
         await asyncio.Event().wait()
 

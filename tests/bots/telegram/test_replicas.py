@@ -66,7 +66,7 @@ async def test_a_poller_that_slept_too_long_receives_nothing_and_waits_for_its_t
 ) -> None:
     async with replica(telegram, database_url, LEASE_S) as sleeper:
         await ann.answer(ann.person.shows(photo(), "One"))
-        async with replica(telegram, database_url, LEASE_S) as second:
+        async with replica(telegram, database_url, 3600) as second:
             os.kill(sleeper.process.pid, signal.SIGSTOP)
             press = {"id": "q", "from": {"id": 7, "is_bot": False, "first_name": "Ann"}, "chat_instance": "1"}
             telegram.update(callback_query={**press, "message": ann.chat.by_bot()[0], "data": "stop"})

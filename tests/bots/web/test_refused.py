@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bots.web.broadcast import Broadcast
+from bots.web.receiver import Receiver
+from bots.web.submission import Submission
 from core.errors import BadQuestion, Busy, StoreDown
 from core.image import Image
 from core.pictures.kept_document import KeptDocument
@@ -107,11 +110,10 @@ async def test_what_is_sent_again_after_a_refusal_is_open_on_disk_until_it_is_an
 
 
 class Shaky(Store):
-    """Fails when a question is written down: before anything is on disk, or when it is. Waits there for `gate`."""
+    """Fails when a question is written down: before anything is on disk, or when it is. Waits there for its `gate`."""
 
     fails: str | None = None
-    gate = asyncio.Event()
-    gate.set()
+    gate: asyncio.Event | None = None
 
     async def put_question(
         self,
@@ -126,10 +128,10 @@ class Shaky(Store):
         most: int = 0,
         begins: bool = True,
     ) -> StoredMessage | None:
-        await self.gate.wait()
+        if self.gate is not None:
+            await self.gate.wait()
         failing, self.fails = self.fails, None
         if failing == "before":
-            await asyncio.sleep(0.1)
             raise StoreDown("The disk is full.")
         message = await super().put_question(
             adapter, key, conversation_id, images, payload, person, digest, document, most, begins
@@ -139,20 +141,40 @@ class Shaky(Store):
         return message
 
 
-async def test_twins_of_a_question_that_cannot_be_written_down_are_told_so_both(tmp_path: Path) -> None:
+@pytest.fixture
+def waiting(monkeypatch: pytest.MonkeyPatch) -> list[Submission]:
+    """Return the questions that wait until they are written down, or have waited. Twins are two of them."""
+    submitted, waiting = Receiver._submitted, list[Submission]()
+
+    async def counted(self: Receiver, submission: Submission) -> Broadcast:
+        waiting.append(submission)
+        return await submitted(self, submission)
+
+    monkeypatch.setattr(Receiver, "_submitted", counted)
+    return waiting
+
+
+async def test_twins_of_a_question_that_cannot_be_written_down_are_told_so_both(
+    tmp_path: Path, waiting: list[Submission]
+) -> None:
     async with service(tmp_path, kind=Shaky) as web:
         assert isinstance(web.store, Shaky)
-        web.store.fails = "before"
-        answers = await asyncio.gather(*(web.ask("What?", "red", key=KEY) for _ in range(2)))
+        web.store.fails, web.store.gate = "before", asyncio.Event()
+        asking = [asyncio.create_task(web.ask("What?", "red", key=KEY)) for _ in range(2)]
+        await until(lambda: len(waiting) == 2)
+        web.store.gate.set()
+        answers = await asyncio.gather(*asking)
         assert {answer.json()["detail"] for answer in answers} == {"The disk is full."}
         assert left(tmp_path) == dict.fromkeys(TABLES, 0)
         assert (await web.ask("What?", "red", key=KEY)).status_code == 200
 
 
-async def test_neither_twin_is_told_that_a_question_was_taken_before_it_is_on_disk(tmp_path: Path) -> None:
+async def test_neither_twin_is_told_that_a_question_was_taken_before_it_is_on_disk(
+    tmp_path: Path, waiting: list[Submission]
+) -> None:
     async with service(tmp_path, kind=Shaky) as web:
         assert isinstance(web.store, Shaky)
-        web.store.gate.clear()
+        web.store.gate = asyncio.Event()
 
         async def first_event() -> str:
             body = {"query": "What?", "stream": "true"}
@@ -163,6 +185,7 @@ async def test_neither_twin_is_told_that_a_question_was_taken_before_it_is_on_di
                 return await anext(response.aiter_lines())
 
         twins = {asyncio.create_task(first_event()) for _ in range(2)}
+        await until(lambda: len(waiting) == 2)
         told, _ = await asyncio.wait(twins, timeout=1, return_when=asyncio.FIRST_COMPLETED)
         assert not told
         web.store.gate.set()
