@@ -24,8 +24,8 @@ from tests.chaos.site import Site
 
 CLOCK_S = 400 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 LASTS_S = (2.0, 8.0)  # how long a kind of weather stays
-SETTLED_S = 2.5  # after a change, until it is fair to ask: an answer of /readyz holds for one second
-MENDED_S = 90.0  # until it is ready again, at most; a question that found no memory counts for one minute
+SETTLED_S = 2.5  # after a change, at least: an answer of /readyz holds for one second
+MENDED_S = 90.0  # until /readyz says what is true, at most; a question that found no memory counts for one minute
 SPARE_BYTES = (0, 32 << 20)  # that the service may still take where memory is short
 READY, UNREADY = 200, 503
 
@@ -74,6 +74,8 @@ class Storms:
     async def weather(self, truth: Truth) -> AsyncIterator[None]:
         self.truth = None
         await asyncio.sleep(SETTLED_S)
+        if truth.status is not None:  # a busy machine needs longer
+            await self._until_said(truth)
         self.truth = truth
         try:
             yield
@@ -108,11 +110,7 @@ class Storms:
         self._limit(resource.RLIMIT_AS, size + self._dice.randint(*SPARE_BYTES))
         await self._last(Truth(kind, None))
         self._limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)
-        try:
-            async with asyncio.timeout(MENDED_S):
-                await self._until_mended()
-        except TimeoutError:
-            self._ledger.troubles.append(f"{kind}: it was not ready again after {MENDED_S:g} s")
+        if not await self._until_said(Truth(f"after {kind}")):
             await self._kill(kind)
 
     async def _hold_database(self, kind: str) -> None:
@@ -193,13 +191,23 @@ class Storms:
         async with self.weather(truth):
             await asyncio.sleep(self._dice.uniform(*LASTS_S))
 
-    async def _until_mended(self) -> None:
-        async with httpx.AsyncClient(base_url=self._site.url, timeout=MENDED_S, trust_env=False) as client:
-            while True:
-                with suppress(httpx.TransportError):
-                    if (await client.get("/readyz")).status_code == READY:
-                        return
-                await asyncio.sleep(0.5)
+    async def _until_said(self, truth: Truth) -> bool:
+        """Return whether /readyz says what is true, as soon as it does. That it does not is a trouble."""
+        said = "nothing"
+        with suppress(TimeoutError):
+            async with (
+                asyncio.timeout(MENDED_S),
+                httpx.AsyncClient(base_url=self._site.url, timeout=MENDED_S, trust_env=False) as client,
+            ):
+                while True:
+                    with suppress(httpx.TransportError):
+                        answer = await client.get("/readyz")
+                        if answer.status_code == truth.status and truth.line in answer.text:
+                            return True
+                        said = f"{answer.status_code}, {answer.text!r}"
+                    await asyncio.sleep(0.5)
+        self._ledger.troubles.append(f"{truth.kind}: /readyz still said {said} after {MENDED_S:g} s")
+        return False
 
     def _limit(self, what: int, soft: int) -> None:
         with suppress(ProcessLookupError):
