@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
-from bots.conversing import backoff
+from bots.conversing import backoff, delivery
 from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.engine.engine import Engine
@@ -19,7 +19,11 @@ settings.load_profile("tests")
 
 
 def shorten_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what failed be tried again at once: servers of tests fail as often as a test says."""
+    """Let what failed be tried again at once: servers of tests fail as often as a test says.
+
+    What is being posted as a service ends is waited for, however long that takes on a busy machine.
+    """
+    monkeypatch.setattr(delivery, "POSTING_SECONDS", 120.0)
     monkeypatch.setattr(backoff, "FIRST_PAUSE_SECONDS", 0.01)
     monkeypatch.setattr(backoff, "LONGEST_PAUSE_SECONDS", 0.2)
 

@@ -107,7 +107,7 @@ class Home:
 
     async def admin(self) -> str:
         """Return the operator's page as HTML."""
-        async with httpx.AsyncClient(base_url=self.address, trust_env=False) as client:
+        async with httpx.AsyncClient(base_url=self.address, trust_env=False, timeout=60) as client:
             return (await client.get("/admin")).text
 
 

@@ -105,12 +105,16 @@ async def test_a_question_on_a_new_platform_is_answered_and_its_commands_are_car
 async def test_the_health_of_a_new_platform_is_shown(tmp_path: Path) -> None:
     socket = str(tmp_path / "socket")
     settings = written(tmp_path, f'[bots.echo]\nsocket = "{socket}"\n')
-    async with running(tmp_path, settings) as (_, address), Person.connected(socket), httpx.AsyncClient() as client:
+    async with (
+        running(tmp_path, settings) as (_, address),
+        Person.connected(socket),
+        httpx.AsyncClient(timeout=60) as client,
+    ):
         assert (await client.get(f"{address}/readyz")).text == "ok\n"
         assert 'picture_answers_platform_up{platform="echo"} 1.0' in (await client.get(f"{address}/metrics")).text
     (tmp_path / "again").mkdir()
     nowhere = written(tmp_path, f'[bots.echo]\nsocket = "{tmp_path}/no/folder"\n')
-    async with running(tmp_path / "again", nowhere) as (services, address), httpx.AsyncClient() as client:
+    async with running(tmp_path / "again", nowhere) as (services, address), httpx.AsyncClient(timeout=60) as client:
         while services.health.platforms.get("echo") is None or services.health.platforms["echo"].up:
             await asyncio.sleep(0.01)
         ready = await client.get(f"{address}/readyz")

@@ -108,7 +108,7 @@ async def test_telegram_posts_nothing_once_the_bot_polls(monkeypatch: pytest.Mon
     monkeypatch.setattr(platforms, "AGAIN_S", (0.0, 0.0))
     telegram = Telegram(random.Random(1))
     telegram.repeat(update := {"update_id": 1})
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(timeout=60) as client:
         await telegram._post_again(client, update)
         await telegram._post_until_taken(client, update)
     assert (telegram.posted, telegram.unconfirmed) == ([], 1)

@@ -223,7 +223,7 @@ async def test_the_operator_lets_people_in_and_blocks_them_on_the_page(
     caplog.set_level("INFO")
     async with service(telegram, tmp_path, engine, webhook=True, **SETTINGS):
         page = f"{telegram.posts_to}/admin"
-        async with httpx.AsyncClient(trust_env=False, headers={"Accept": "text/html"}) as client:
+        async with httpx.AsyncClient(trust_env=False, headers={"Accept": "text/html"}, timeout=60) as client:
 
             async def decide(decision: str, person: str = "8", **more: Any) -> httpx.Response:
                 fields = {"platform": "telegram", "person": person, "decision": decision}

@@ -29,7 +29,7 @@ async def post(telegram: BotApi, engine: ScriptedEngine, tmp_path: Path) -> Asyn
 async def posted(telegram: BotApi) -> None:
     """Post the oldest update until it is taken."""
     update = telegram.take_update()
-    async with httpx.AsyncClient(base_url=telegram.posts_to) as client, asyncio.timeout(PATIENCE_S):
+    async with httpx.AsyncClient(base_url=telegram.posts_to, timeout=60) as client, asyncio.timeout(PATIENCE_S):
         while (await client.post("/hook", json=update, headers=RIGHT)).status_code != 200:
             await asyncio.sleep(0.01)
 

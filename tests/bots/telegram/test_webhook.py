@@ -29,7 +29,7 @@ async def posting(
     telegram.posts = False
     async with service(telegram, folder, engine, webhook=True, page=page):
         await until(lambda: telegram.webhook.get("secret_token") == SECRET)
-        async with httpx.AsyncClient(base_url=telegram.posts_to) as client:
+        async with httpx.AsyncClient(base_url=telegram.posts_to, timeout=60) as client:
             yield client
 
 
@@ -62,7 +62,7 @@ async def test_the_secret_opens_this_one_address_and_nothing_else_of_the_page(
         assert (await client.get("/hook", headers=RIGHT)).status_code == 401
         assert (await client.post("/api/v1/analyze", headers=RIGHT)).status_code == 401
         assert (await client.post("/hook/", headers=RIGHT)).status_code == 401
-    async with httpx.AsyncClient(base_url=telegram.posts_to) as client:
+    async with httpx.AsyncClient(base_url=telegram.posts_to, timeout=60) as client:
         with pytest.raises(httpx.ConnectError):
             await client.post("/hook", json={}, headers=RIGHT)
 
@@ -150,7 +150,7 @@ async def test_the_webhook_works_below_a_path_that_a_proxy_takes_away_or_leaves(
     async with service(telegram, tmp_path, engine, webhook=True, page=page, webhook_url=webhook_url):
         await until(lambda: telegram.webhook.get("url") == webhook_url)
         question = ann.person.shows(photo(), "One")
-        async with httpx.AsyncClient(base_url=telegram.posts_to) as client:
+        async with httpx.AsyncClient(base_url=telegram.posts_to, timeout=60) as client:
             update = telegram.take_update()
             assert (await client.post(posted_to, json=update)).status_code == 403
             assert (await client.post(posted_to, json=update, headers=RIGHT)).status_code == 200

@@ -25,7 +25,7 @@ async def test_a_link_opens_one_conversation_for_reading_until_it_is_taken_back(
         assert (await web.client.post(f"{api}/conversations/{conversation}/link")).json()["path"] == link
         waits = await web.client.post(f"{api}/pictures", json={"conversation": conversation, "image": _picture("blue")})
         assert waits.json()["pictures"][0]["number"] == 2
-        async with httpx.AsyncClient(base_url=web.url, trust_env=False) as stranger:
+        async with httpx.AsyncClient(base_url=web.url, trust_env=False, timeout=60) as stranger:
             page = await stranger.get(link)
             assert page.status_code == 200
             assert "&lt;b&gt;First?&lt;/b&gt;" in page.text
