@@ -6,6 +6,7 @@ compiled once and loaded from the cache folder. A library is used only after its
 
 import ctypes
 import logging
+import threading
 from pathlib import Path
 
 import torch
@@ -15,6 +16,8 @@ from core import cache_folder
 from core.model import openmp
 from core.model.compiler import Compiler
 from core.model.instruction_set import InstructionSet, Unavailable, available
+from core.model.prologue import GELU, Prologue, RMSNorm, SwiGLU
+from core.model.rotary import Rotation
 
 log = logging.getLogger(__name__)
 WIDTH = 16  # WIDTH in the source: keys of a panel; inputs and channels of a product come in multiples of it
@@ -22,8 +25,29 @@ MOST_STEPS = 127 * 256 + 127  # MOST_STEPS in the source
 QUERIES_AT_ONCE = 2  # TOGETHER in the source
 MOST_ROWS = 12  # MOST_ROWS in the source
 ROWS_TO_CHECK = (1, 2, 7, 30)  # whole and broken tiles of every instruction set
-P, N = ctypes.c_void_p, ctypes.c_int64
+P, N, F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
 _loaded: dict[InstructionSet, "Kernel"] = {}  # once per process, whatever the folder
+
+
+class Product(ctypes.Structure):
+    """A linear layer with int8 weights, as native/linear.c reads it: what it points to lives as long as it does."""
+
+    _fields_ = (
+        *[(name, P) for name in ("panels", "scale", "bias", "weight")],
+        *[(name, N) for name in ("k", "channels", "prologue")],
+        *[(name, F) for name in ("steps", "eps")],
+    )
+
+    def __init__(
+        self, panels: Tensor, scale: Tensor, bias: Tensor | None, steps: float, prologue: Prologue | None = None
+    ) -> None:
+        """Take panels of weights as `Kernel.pack` makes them, and scale and bias (channels,)."""
+        weight, eps = (prologue.weight, prologue.eps) if isinstance(prologue, RMSNorm) else (None, 0.0)
+        self.tensors = (panels, scale, bias, weight)
+        pointers = [None if tensor is None else tensor.data_ptr() for tensor in self.tensors]
+        inner = panels.shape[1] * panels.shape[3]
+        self.width = inner * (prologue.width if prologue else 1)
+        super().__init__(*pointers, inner, len(scale), prologue.kind if prologue else 0, steps, eps)
 
 
 class Kernel:
@@ -35,12 +59,14 @@ class Kernel:
         loaded = ctypes.CDLL(str(library))
         channels, inputs = (ctypes.c_int32 * 2).in_dll(loaded, "panel")
         self.panel = (channels, inputs)  # how this instruction set reads weights
-        self._multiply, self._attend = loaded.int8_linear, loaded.attend
-        self._multiply.argtypes = [P] * 7 + [N] * 3 + [ctypes.c_float, ctypes.c_int]
-        self._attend.argtypes = [P] * 4 + [N] * 6 + [ctypes.c_int]
+        self._multiply, self._rotate, self._attend = loaded.int8_linear, loaded.rotate, loaded.attend
+        self._multiply.argtypes = [P] * 4 + [N, ctypes.c_int, ctypes.c_int]
+        self._rotate.argtypes = [P] * 5 + [N] * 5 + [F, ctypes.c_int]
+        self._attend.argtypes = [P] * 4 + [N] * 7 + [ctypes.c_int]
         self._attend_fully = loaded.full_attention
         self._attend_fully.argtypes = [P] * 5 + [N] * 4 + [ctypes.c_int]
         self._checksum = loaded.checksum
+        self._threads = threading.local()  # two engines of one process share a kernel
         self._checksum.argtypes, self._checksum.restype = [P, N, ctypes.c_uint64], ctypes.c_uint64
 
     def pack(self, weights: Tensor) -> Tensor:
@@ -48,20 +74,33 @@ class Kernel:
         channels, inputs = self.panel
         return weights.view(-1, channels, weights.shape[1] // inputs, inputs).transpose(1, 2)
 
-    def multiply(self, x: Tensor, panels: Tensor, scale: Tensor, bias: Tensor | None, steps: float) -> Tensor:
-        """Multiply x (rows, k) float32 with panels of int8 weights, as `pack` makes them, to (rows, channels) float32.
+    def multiply(self, x: Tensor, product: Product, residual: Tensor | None = None) -> Tensor:
+        """Multiply x (rows, width) float32 to (rows, channels) float32, or add that to `residual` and return this.
 
-        Raises `ValueError` when k or the number of channels is no multiple of 16.
+        Raises `ValueError` when shapes do not fit, or when k or the number of channels is no multiple of 16.
         """
         x = x.contiguous()
-        rows, k = x.shape
-        y = x.new_empty(rows, len(scale))
-        rounded, row_scale = x.new_empty(rows, k, dtype=torch.int16), x.new_empty(rows)
-        tensors = (x, panels, scale, bias, y, rounded, row_scale)
-        pointers = [None if tensor is None else tensor.data_ptr() for tensor in tensors]
-        if self._multiply(*pointers, rows, k, len(scale), steps, torch.get_num_threads()):
-            raise ValueError(f"the kernel cannot multiply ({rows}, {k}) with {len(scale)} channels")
+        rows, width = x.shape
+        k, channels, threads = product.k, product.channels, torch.get_num_threads()
+        y = x.new_empty(rows, channels) if residual is None else residual
+        room = self._room(rows * (k // 2 + 1) + threads * k)
+        pointers = [tensor.data_ptr() for tensor in (x, y, room)]
+        fits = width == product.width and y.shape == (rows, channels) and y.is_contiguous()
+        if not fits or self._multiply(ctypes.addressof(product), *pointers, rows, residual is not None, threads):
+            raise ValueError(f"the kernel cannot multiply ({rows}, {width}) with {channels} channels")
         return y
+
+    def rotate(self, x: Tensor, norm: RMSNorm, rotation: Rotation, seen: Tensor, layer: int, kv_heads: int) -> None:
+        """Normalize and rotate the queries and keys of x (rows, heads, dim) in place, and store keys and values.
+
+        The last heads are those of the values, before them are the keys'. `seen` is as `attend` has it: a row goes
+        where it sees itself, as float16. Raises `ValueError` when dim is no multiple of 16, or where there is no room.
+        """
+        rows, heads, dim = x.shape
+        pointers = [tensor.data_ptr() for tensor in (x, norm.weight, rotation.cos, rotation.sin, seen)]
+        sizes = (rows, heads - 2 * kv_heads, kv_heads, dim, layer)
+        if not x.is_contiguous() or self._rotate(*pointers, *sizes, norm.eps, torch.get_num_threads()):
+            raise ValueError(f"the kernel cannot rotate {heads} heads of {dim}")
 
     def attend(self, queries: Tensor, seen: Tensor, longest: int, layer: int, kv_heads: int) -> Tensor:
         """Let queries (rows, heads, dim) attend to the keys they see, and return the same shape.
@@ -70,12 +109,13 @@ class Kernel:
         Raises `ValueError` when dim is no multiple of 8, the heads do not divide evenly, or a row sees more keys than
         exist.
         """
-        queries = queries.contiguous()
         rows, heads, dim = queries.shape
+        if queries.stride()[1:] != (dim, 1):
+            queries = queries.contiguous()
         stride, threads = -(-longest // 8) * 8, torch.get_num_threads()
-        y, scores = torch.empty_like(queries), queries.new_empty(threads, QUERIES_AT_ONCE, stride)
+        y, scores = queries.new_empty(rows, heads, dim), self._room(threads * QUERIES_AT_ONCE * stride)
         pointers = [tensor.data_ptr() for tensor in (queries, seen, y, scores)]
-        if self._attend(*pointers, rows, heads, kv_heads, dim, layer, stride, threads):
+        if self._attend(*pointers, rows, queries.stride(0), heads, kv_heads, dim, layer, stride, threads):
             raise ValueError(f"the kernel cannot attend with {heads} heads of {dim} over {kv_heads} heads")
         return y
 
@@ -88,11 +128,18 @@ class Kernel:
         queries = queries.contiguous()
         rows, heads, dim = queries.shape
         threads = torch.get_num_threads()
-        y, room = torch.empty_like(queries), queries.new_empty(threads, MOST_ROWS, 2 * dim + keys.shape[1] * 16)
+        y, room = torch.empty_like(queries), self._room(threads * MOST_ROWS * (2 * dim + keys.shape[1] * WIDTH))
         pointers = [tensor.data_ptr() for tensor in (queries, keys, values, y, room)]
         if self._attend_fully(*pointers, rows, heads, dim, length, threads):
             raise ValueError(f"the kernel cannot attend to {length} keys with heads of {dim}")
         return y
+
+    def _room(self, size: int) -> Tensor:
+        """Return room for so many float32 numbers during one call. What this thread's largest call needed stays."""
+        room: Tensor | None = getattr(self._threads, "room", None)
+        if room is None or len(room) < size:
+            room = self._threads.room = torch.empty(size)
+        return room
 
     def checksum(self, content: Tensor | bytes, seed: int = 0) -> int:
         """Return the XXH64 of `content`. Pass the checksum of earlier content as `seed` to cover both."""
@@ -102,15 +149,25 @@ class Kernel:
         return int(self._checksum(content.data_ptr(), content.nbytes, seed))
 
     def check(self) -> None:
-        """Compare small products (bit by bit) and attentions with torch's. Raises `Unavailable` when they differ."""
+        """Compare small products (bit by bit) and all else with torch's. Raises `Unavailable` when they differ."""
         generator = torch.Generator().manual_seed(1)
         weights = torch.randint(-127, 128, (32, 48), dtype=torch.int8, generator=generator)  # (channels, k)
-        panels, products = self.pack(weights).contiguous(), []
+        panels, products, others = self.pack(weights).contiguous(), [], []
+        product = Product(panels, torch.ones(32), None, MOST_STEPS)
         for rows in ROWS_TO_CHECK:
             x = (8000 * torch.randn(rows, 48, generator=generator)).clamp(-MOST_STEPS, MOST_STEPS)
             x[:, 0] = MOST_STEPS  # so that a step is 1, and whole numbers come out
             exact = x.round().long() @ weights.long().T
-            products.append((self.multiply(x, panels, torch.ones(32), None, MOST_STEPS), exact.float()))
+            products.append((self.multiply(x, product), exact.float()))
+        for prologue in (RMSNorm(torch.rand(48, generator=generator), 1e-6), GELU(), SwiGLU()):
+            x, ones, scale = torch.randn(3, 48 * prologue.width, generator=generator), torch.ones(3, 32), 1e-3
+            product = Product(panels, torch.full((32,), scale), None, MOST_STEPS, prologue)
+            others.append((self.multiply(x, product, ones.clone()), ones.addmm(prologue(x), scale * weights.T.float())))
+        heads = torch.randn(1, 4, 16, generator=generator)  # two queries, a key and a value of a row
+        norm, rotation = RMSNorm(torch.ones(3, 16), 1e-6), Rotation.of(torch.randn(1, 8, generator=generator))
+        stored, rotated = torch.zeros(2, 8, 16, dtype=torch.float16), rotation.apply(norm(heads[:, :3]))
+        self.rotate(heads, norm, rotation, torch.tensor([[stored.data_ptr(), 8, 5]]), 0, 1)
+        others += [(heads[:, :3], rotated), (stored[:, 4].float(), torch.cat([rotated[0, 2:], heads[0, 3:]]))]
         keys = torch.randn(2, 2, 8, 16, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
         queries = torch.randn(1, 4, 16, generator=generator)
         attended = self.attend(queries, torch.tensor([[keys.data_ptr(), 8, 5]]), 5, 0, 2)
@@ -119,9 +176,9 @@ class Kernel:
         q, k, v = torch.randn(3, 16, 1, 16, generator=generator)  # (rows, heads, dim) each
         fully = self.attend_fully(q, k.permute(1, 2, 0)[None].contiguous(), v.transpose(0, 1)[None].contiguous(), 16)
         whole = torch.nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1) for each in (q, k, v)))
-        attentions = [(attended[0], right), (fully, whole.transpose(0, 1))]
+        others += [(attended[0], right), (fully, whole.transpose(0, 1))]
         if not all(torch.equal(*both) for both in products) or not all(
-            torch.allclose(*both, atol=1e-4) for both in attentions
+            torch.allclose(*both, atol=1e-3) for both in others
         ):
             raise Unavailable("the compiled kernel and torch compute different results on this processor")
 

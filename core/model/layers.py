@@ -7,10 +7,11 @@ rows of many conversations, and a `RaggedBatch` says which rows belong to which.
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from core.model.config import TextConfig
 from core.model.pack import RaggedBatch
+from core.model.prologue import RMSNorm
 from core.model.quantize import LinearLayer
 from core.model.rotary import Rotation
 
@@ -21,22 +22,19 @@ class Layer:
 
     attention: "Attention"
     mlp: "MLP"
-    before: "Norm"
-    between: "Norm"
 
     def __call__(self, hidden: Tensor, rotation: Rotation, pack: RaggedBatch, wanted: list[bool] | None) -> Tensor:
-        """Return the rows after this layer; with `wanted`, only the last row of each wanted segment."""
-        queries, rows = self.attention.project(self.before(hidden), rotation)
-        pack.write(self.attention.layer, rows)
+        """Bring the rows behind this layer, in place; with `wanted`, return only each wanted segment's last row."""
+        queries = self.attention.project(hidden, rotation, pack)
         if wanted is not None:
             kept, pack = pack.ends(wanted)
             hidden, queries = hidden[kept], queries[kept]
-        result = self.attention.out(pack.attend(self.attention.layer, queries)).add_(hidden)
-        return result.add_(self.mlp(self.between(result)))
+        self.attention.out(pack.attend(self.attention.layer, queries), hidden)
+        return self.mlp(hidden)
 
 
 class Attention:
-    """Grouped-query attention with normalized queries and keys."""
+    """Grouped-query attention with normalized queries and keys. `qkv` normalizes the rows first."""
 
     def __init__(
         self, config: TextConfig, layer: int, qkv: LinearLayer, out: LinearLayer, q_norm: Tensor, k_norm: Tensor
@@ -46,34 +44,22 @@ class Attention:
         self.heads, self.kv_heads = config.num_attention_heads, config.num_key_value_heads
         self.qkv, self.out = qkv, out
         norm = torch.cat([q_norm.expand(self.heads, -1), k_norm.expand(self.kv_heads, -1)])  # (heads + kv_heads, dim)
-        self.norm = Norm(norm, config.rms_norm_eps)
+        self.norm = RMSNorm(norm, config.rms_norm_eps)
 
-    def project(self, x: Tensor, rotation: Rotation) -> tuple[Tensor, Tensor]:
-        """Turn (rows, hidden) into queries (rows, heads, dim), and keys and values (rows, 2 kv_heads, dim)."""
-        x = self.qkv(x).view(len(x), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
-        turning = x[:, : self.heads + self.kv_heads]
-        turning.copy_(rotation.apply(self.norm(turning)))
-        return x[:, : self.heads], x[:, self.heads :]
+    def project(self, hidden: Tensor, rotation: Rotation, pack: RaggedBatch) -> Tensor:
+        """Return the queries (rows, heads, dim) of (rows, hidden), and store the keys and values."""
+        x = self.qkv(hidden).view(len(hidden), -1, self.dim)  # (rows, heads + 2 kv_heads, dim)
+        pack.rotate_and_write(self.layer, x, self.norm, rotation)
+        return x[:, : self.heads]
 
 
 @dataclass(frozen=True, slots=True)
 class MLP:
+    """The feed-forward network: `gate_up` normalizes the rows first, and `down` lets gates let through."""
+
     gate_up: LinearLayer
     down: LinearLayer
 
-    def __call__(self, x: Tensor) -> Tensor:
-        gate, up = self.gate_up(x).chunk(2, dim=-1)  # (rows, intermediate) each
-        return self.down(nn.functional.silu(gate).mul_(up))
-
-
-class Norm:
-    """RMSNorm in fewer operations: half the time of torch's for a few rows."""
-
-    def __init__(self, weight: Tensor, eps: float) -> None:
-        size = weight.shape[-1]
-        self.weight, self.eps = weight * size**0.5, eps * size
-
-    def __call__(self, x: Tensor) -> Tensor:
-        length = torch.linalg.vector_norm(x, 2, -1, keepdim=True)
-        result: Tensor = (x * length.square_().add_(self.eps).rsqrt_()).mul_(self.weight)
-        return result
+    def __call__(self, hidden: Tensor) -> Tensor:
+        """Add its result to the rows (rows, hidden), in place."""
+        return self.down(self.gate_up(hidden), hidden)

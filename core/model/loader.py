@@ -9,7 +9,8 @@ from torch import Tensor
 from core.model.checkpoint import Checkpoint
 from core.model.config import ModelConfig
 from core.model.kv import take_pages
-from core.model.layers import MLP, Attention, Layer, Norm
+from core.model.layers import MLP, Attention, Layer
+from core.model.prologue import GELU, Prologue, RMSNorm, SwiGLU
 from core.model.quantize import LinearFactory, LinearLayer
 from core.model.rotary import PatchRotary, TextRotary
 from core.model.vision_layers import Block, LayerNorm, Merger, VisionEncoder
@@ -30,7 +31,6 @@ class LanguageModel:
     embed: Embedding
     rotary: TextRotary
     layers: list[Layer]
-    norm: Norm
     head: LinearLayer
 
 
@@ -56,9 +56,8 @@ class Loader:
         own_head = "lm_head.weight" in self._checkpoint.names
         return LanguageModel(
             layers=[self._layer(f"{root}.layers.{n}", n) for n in range(text.num_hidden_layers)],
-            norm=Norm(self._tensor(f"{root}.norm.weight"), text.rms_norm_eps),
             rotary=TextRotary(text),
-            head=self._join("lm_head", ["lm_head" if own_head else embedding]),
+            head=self._join("lm_head", ["lm_head" if own_head else embedding], self._rms_norm(f"{root}.norm")),
             embed=Embedding(self._checkpoint.tensor(f"{embedding}.weight")),
         )
 
@@ -78,21 +77,20 @@ class Loader:
         config = self._config.text_config
         self._progress(number / config.num_hidden_layers)
         attention = f"{at}.self_attn"
+        before, between = (self._rms_norm(f"{at}.{name}_layernorm") for name in ("input", "post_attention"))
         return Layer(
             Attention(
                 config,
                 number,
-                self._join(f"{attention}.qkv", [f"{attention}.{n}_proj" for n in "qkv"]),
+                self._join(f"{attention}.qkv", [f"{attention}.{n}_proj" for n in "qkv"], before),
                 self._join(f"{attention}.out", [f"{attention}.o_proj"]),
                 self._tensor(f"{attention}.q_norm.weight"),
                 self._tensor(f"{attention}.k_norm.weight"),
             ),
             MLP(
-                self._join(f"{at}.mlp.gate_up", [f"{at}.mlp.gate_proj", f"{at}.mlp.up_proj"]),
-                self._join(f"{at}.mlp.down", [f"{at}.mlp.down_proj"]),
+                self._join(f"{at}.mlp.gate_up", [f"{at}.mlp.{n}_proj" for n in ("gate", "up")], between),
+                self._join(f"{at}.mlp.down", [f"{at}.mlp.down_proj"], SwiGLU()),
             ),
-            Norm(self._tensor(f"{at}.input_layernorm.weight"), config.rms_norm_eps),
-            Norm(self._tensor(f"{at}.post_attention_layernorm.weight"), config.rms_norm_eps),
         )
 
     def _block(self, at: str) -> Block:
@@ -103,7 +101,7 @@ class Loader:
             self._linear(f"{at}.attn.proj"),
             self._norm(f"{at}.norm2"),
             self._linear(f"{at}.mlp.linear_fc1"),
-            self._linear(f"{at}.mlp.linear_fc2"),
+            self._join(f"{at}.mlp.linear_fc2", [f"{at}.mlp.linear_fc2"], GELU()),
         )
 
     def _merger(self, at: str) -> Merger:
@@ -118,11 +116,14 @@ class Loader:
     def _norm(self, at: str) -> LayerNorm:
         return LayerNorm(self._tensor(f"{at}.weight"), self._tensor(f"{at}.bias"))
 
+    def _rms_norm(self, at: str) -> RMSNorm:
+        return RMSNorm(self._tensor(f"{at}.weight"), self._config.text_config.rms_norm_eps)
+
     def _linear(self, at: str) -> LinearLayer:
         return self._join(at, [at])
 
-    def _join(self, name: str, parts: list[str]) -> LinearLayer:
-        return self._factory.linear(name, lambda: self._read(parts))
+    def _join(self, name: str, parts: list[str], prologue: Prologue | None = None) -> LinearLayer:
+        return self._factory.linear(name, lambda: self._read(parts), prologue)
 
     def _read(self, parts: list[str]) -> tuple[Tensor, Tensor | None]:
         """Return the joined weights (out, in) in the checkpoint's own type, and the joined biases (out,).

@@ -116,7 +116,7 @@ class Model:
             for own, features in pictures:
                 if number + 1 < len(features):  # deepstack: features of earlier vision blocks join later
                     hidden[own] += features[number + 1]
-        logits = iter(text.head(text.norm(hidden)) if any(wanted) else ())  # each (vocabulary,)
+        logits = iter(text.head(hidden) if any(wanted) else ())  # each (vocabulary,)
         for each in passes:
             each.kv.length += len(each.ids)
         return [next(logits) if p.wants_logits else None for p in passes]

@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from core.model.kernel import Kernel
+from core.model.kernel import WIDTH, Kernel
 from core.model.kv import KV
+from core.model.prologue import RMSNorm
+from core.model.rotary import Rotation
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +40,21 @@ class RaggedBatch:
                 segments.append(Segment(segment.kv, 1, segment.before + segment.rows - 1))
         return rows, RaggedBatch(segments, self._kernel)
 
-    def write(self, layer: int, rows: Tensor) -> None:
-        """Store the keys and values (rows, 2 kv_heads, dim) in their conversations."""
-        for segment, own in zip(self._segments, torch.split(rows, [s.rows for s in self._segments]), strict=True):
+    def rotate_and_write(self, layer: int, x: Tensor, norm: RMSNorm, rotation: Rotation) -> None:
+        """Normalize and rotate the queries and keys of x (rows, heads + 2 kv_heads, dim), in place.
+
+        Then store the keys and values in their conversations.
+        """
+        if not self._segments:
+            return
+        kv_heads = self._segments[0].kv.heads
+        if self._kernel and x.shape[2] % WIDTH == 0:
+            self._kernel.rotate(x, norm, rotation, self._seen, layer, kv_heads)
+            return
+        turning = x[:, : x.shape[1] - kv_heads]
+        turning.copy_(rotation.apply(norm(turning)))
+        rows = torch.split(x[:, x.shape[1] - 2 * kv_heads :], [s.rows for s in self._segments])
+        for segment, own in zip(self._segments, rows, strict=True):
             segment.kv.write(layer, own)
 
     def attend(self, layer: int, queries: Tensor) -> Tensor:

@@ -8,23 +8,41 @@ rounding of the weights loses precision.
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
 from core.errors import OperatorError
-from core.model.kernel import MOST_STEPS, WIDTH, Kernel
+from core.model.kernel import MOST_STEPS, WIDTH, Kernel, Product
 from core.model.kv import take_pages
 from core.model.precision import Precision
+from core.model.prologue import Prologue
 from core.model.weight_cache import WeightCache
 
 CHANNELS_AT_ONCE = 1024  # a vocabulary of 150,000 quantized at once in float32 would take more than a gigabyte
 LARGEST_SUM = 2**31 - 1
 Weights = Callable[[], tuple[Tensor, Tensor | None]]  # reads (out, in) and maybe (out,)
-LinearLayer = Callable[[Tensor], Tensor]  # (rows, in) to (rows, out)
 
 
-class Linear:
+class LinearLayer(Protocol):
+    """Multiplies (rows, in) to (rows, out), or adds that to `residual` (rows, out) and returns this."""
+
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor: ...
+
+
+class Fused:
+    """A linear layer whose prologue and residual are computed by torch."""
+
+    def __init__(self, multiply: Callable[[Tensor], Tensor], prologue: Prologue | None) -> None:
+        self._multiply, self._prologue = multiply, prologue
+
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        y = self._multiply(self._prologue(x) if self._prologue else x)
+        return y if residual is None else residual.add_(y)
+
+
+class Float32Linear:
     """Multiply (rows, in) to (rows, out) with float32 weights."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
@@ -59,13 +77,14 @@ class BFloat16Linear:
 class Int8Linear:
     """Multiply with int8 weights as `quantize` makes them."""
 
-    def __init__(self, kernel: Kernel, weights: dict[str, Tensor]) -> None:
-        self._kernel = kernel
-        self.panels, self.scale, self.bias = weights["panels"], weights["scale"], weights.get("bias")
-        self.steps, self.channels = float(weights["steps"]), int(weights["channels"])
+    def __init__(self, kernel: Kernel, weights: dict[str, Tensor], prologue: Prologue | None = None) -> None:
+        self._kernel, self._channels = kernel, int(weights["channels"])
+        panels, scale, bias = weights["panels"], weights["scale"], weights.get("bias")
+        self._product = Product(panels, scale, bias, float(weights["steps"]), prologue)
 
-    def __call__(self, x: Tensor) -> Tensor:
-        return self._kernel.multiply(x, self.panels, self.scale, self.bias, self.steps)[:, : self.channels]
+    def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        y = self._kernel.multiply(x, self._product, residual)
+        return y if self._channels == y.shape[1] else y[:, : self._channels]
 
 
 def quantize(kernel: Kernel, weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
@@ -106,18 +125,16 @@ class LinearFactory:
         self._kernel = kernel
         self._cache = WeightCache(folder, kernel) if kernel and folder else None
 
-    def linear(self, name: str, read: Weights) -> LinearLayer:
+    def linear(self, name: str, read: Weights, prologue: Prologue | None = None) -> LinearLayer:
         """Return the layer called `name`. Calls `read` unless its int8 weights are in the cache."""
         if kernel := self._kernel:
 
             def make() -> dict[str, Tensor]:
                 return quantize(kernel, *read())
 
-            return Int8Linear(kernel, self._cache.get(name, make) if self._cache else make())
-        weight, bias = read()
-        if self._precision is Precision.FLOAT32:
-            return Linear(weight, bias)
-        return Float16Linear(weight, bias) if has_fbgemm() else BFloat16Linear(weight, bias)
+            return Int8Linear(kernel, self._cache.get(name, make) if self._cache else make(), prologue)
+        sixteen = Float16Linear if has_fbgemm() else BFloat16Linear
+        return Fused((Float32Linear if self._precision is Precision.FLOAT32 else sixteen)(*read()), prologue)
 
 
 def has_fbgemm() -> bool:

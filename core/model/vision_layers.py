@@ -27,6 +27,8 @@ class LayerNorm:
 
 @dataclass(frozen=True, slots=True)
 class Block:
+    """One block of the vision encoder. `fc2` activates its input."""
+
     heads: int
     norm1: LayerNorm
     qkv: LinearLayer
@@ -45,15 +47,14 @@ class Block:
         for first in range(0, len(hidden), size):
             own = slice(first, first + size)
             y = attend(q[own])  # (slice, hidden)
-            hidden[own] += self.proj(y)
+            self.proj(y, hidden[own])
             yield len(y) / len(hidden)
 
     def transform(self, hidden: Tensor) -> Generator[float, None, None]:
         """Add the MLP to `hidden` (patches, hidden) in place, and yield the finished share."""
         for first in range(0, len(hidden), SLICE_PATCHES):
             own = slice(first, first + SLICE_PATCHES)
-            inner = self.fc1(self.norm2(hidden[own]))
-            hidden[own] += self.fc2(nn.functional.gelu(inner, approximate="tanh"))
+            self.fc2(self.fc1(self.norm2(hidden[own])), hidden[own])
             yield len(hidden[own]) / len(hidden)
 
 

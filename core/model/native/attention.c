@@ -14,11 +14,11 @@ enum { TOGETHER = 2 };     /* queries at once: a key is turned into float32 for 
 enum { AHEAD = 2048 };     /* numbers to fetch ahead; hardware looks ahead within one page only */
 
 typedef struct {
-    const float *queries;     /* (rows, heads, dim) */
+    const float *queries;     /* (rows, heads, dim), rows `apart` numbers from each other */
     const int64_t (*seen)[3]; /* (rows,): address of the first layer's keys, capacity, rows seen */
     float *y;                 /* (rows, heads, dim) */
     float *scores;            /* (threads, TOGETHER, stride) */
-    int64_t rows, heads, kv_heads, dim, layer, stride;
+    int64_t rows, apart, heads, kv_heads, dim, layer, stride;
     int64_t next, next_thread;
 } Attention;
 
@@ -109,7 +109,7 @@ static void attend_row(const Attention *job, int64_t row, int64_t head, float *s
     int64_t capacity = job->seen[row][1], length = job->seen[row][2];
     const uint16_t *layer = (const uint16_t *)job->seen[row][0] + job->layer * 2 * job->kv_heads * capacity * dim;
     const uint16_t *keys = layer + head * capacity * dim, *values = keys + job->kv_heads * capacity * dim;
-    const float *queries = job->queries + (row * job->heads + head * groups) * dim;
+    const float *queries = job->queries + row * job->apart + head * groups * dim;
     float *y = job->y + (row * job->heads + head * groups) * dim;
     int64_t group = 0;
     for (; group + TOGETHER <= groups; group += TOGETHER)
@@ -137,9 +137,9 @@ static int fits(const Attention *job) {
 
 /* Returns BAD_SHAPE and does nothing where dim or stride is not a multiple of 8, where heads is not one of kv_heads, and
  * where a row sees nothing, more than `stride`, or more than its conversation has room for. */
-int attend(const float *queries, const int64_t (*seen)[3], float *y, float *scores, int64_t rows, int64_t heads,
-           int64_t kv_heads, int64_t dim, int64_t layer, int64_t stride, int threads) {
-    Attention job = {queries, seen, y, scores, rows, heads, kv_heads, dim, layer, stride, 0, 0};
+int attend(const float *queries, const int64_t (*seen)[3], float *y, float *scores, int64_t rows, int64_t apart,
+           int64_t heads, int64_t kv_heads, int64_t dim, int64_t layer, int64_t stride, int threads) {
+    Attention job = {queries, seen, y, scores, rows, apart, heads, kv_heads, dim, layer, stride, 0, 0};
     if (threads < 1 || !fits(&job))
         return BAD_SHAPE;
     GOMP_parallel(attend_rows, &job, threads, 0);

@@ -7,23 +7,10 @@
 
 #define ROWS 6 /* 24 sums, 2 or 4 of weights and some of x, of 32 registers */
 enum { CHANNELS = 8 };
-typedef struct {
-    int32x4_t four[4];
-} sums;
 
 static inline int8x8_t high_bytes(int16x8_t x) { return vrshrn_n_s16(x, 8); } /* (x + 128) / 256, rounded down */
 static inline int8x8_t low_bytes(int16x8_t x) { return vmovn_s16(x); }
 
-static inline sums sums_zero(void) {
-    int32x4_t zero = vdupq_n_s32(0);
-    return (sums){{zero, zero, zero, zero}};
-}
-static inline sums sums_join(sums a, sums b) {
-    UNROLL(4)
-    for (int i = 0; i < 4; i++)
-        a.four[i] = vaddq_s32(a.four[i], b.four[i]);
-    return a;
-}
 static inline float32x4_t whole(int32x4_t high, int32x4_t low) { /* unsigned: only they may wrap around in C */
     uint32x4_t sum = vshlq_n_u32(vreinterpretq_u32_s32(high), 8);
     return vcvtq_f32_s32(vreinterpretq_s32_u32(vaddq_u32(sum, vreinterpretq_u32_s32(low))));

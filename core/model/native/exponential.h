@@ -1,8 +1,8 @@
-/* What a softmax is made of. */
+/* What softmax and activations are made of. */
 #include "simd.h"
 
-/* e^x for x <= 0, to 2e-7 of it: 2^n times a polynomial (Cephes). NaN stays NaN: AVX's maximum is its second operand then. */
-static f8 exponential(f8 x) {
+/* e^x for x up to 87, to 2e-7 of it: 2^n times a polynomial (Cephes). NaN stays NaN: AVX's maximum is its second operand then. */
+static inline f8 exponential(f8 x) {
     x = f8_max(f8_all(-87.0f), x);
     f8 n = f8_round(f8_mul(x, f8_all(1.44269504f)));
     x = f8_fnma(n, f8_all(0.693359375f), x);
@@ -15,7 +15,7 @@ static f8 exponential(f8 x) {
 }
 
 /* Each score becomes e^(score - the largest); returns their sum. `count` is a multiple of 8. */
-static float exponentials(float *scores, int64_t count) {
+static inline float exponentials(float *scores, int64_t count) {
     f8 most = f8_load(scores), sum = f8_all(0);
     for (int64_t i = 8; i < count; i += 8)
         most = f8_max(most, f8_load(scores + i));

@@ -7,9 +7,6 @@ typedef int16x4_t inputs; /* two, twice */
 typedef struct {
     int16x8_t first[2], second[2]; /* inputs of the pair */
 } weights;
-typedef struct {
-    int32x4_t four[4];
-} sums;
 
 static inline inputs inputs_load(const int16_t *x) {
     int32_t both;
@@ -23,10 +20,6 @@ static inline weights weights_load(const int8_t *w) {
     return (weights){{vmovl_s8(vget_low_s8(pair.val[0])), vmovl_high_s8(pair.val[0])},
                      {vmovl_s8(vget_low_s8(pair.val[1])), vmovl_high_s8(pair.val[1])}};
 }
-static inline sums sums_zero(void) {
-    int32x4_t zero = vdupq_n_s32(0);
-    return (sums){{zero, zero, zero, zero}};
-}
 static inline sums sums_add(sums s, weights w, inputs x) {
     UNROLL(2)
     for (int half = 0; half < 2; half++) {
@@ -37,12 +30,6 @@ static inline sums sums_add(sums s, weights w, inputs x) {
         *high = vmlal_high_lane_s16(*high, w.second[half], x, 1);
     }
     return s;
-}
-static inline sums sums_join(sums a, sums b) {
-    UNROLL(4)
-    for (int i = 0; i < 4; i++)
-        a.four[i] = vaddq_s32(a.four[i], b.four[i]);
-    return a;
 }
 static inline f8 sums_eight(sums s, int which) {
     return (f8){vcvtq_f32_s32(s.four[2 * which]), vcvtq_f32_s32(s.four[2 * which + 1])};

@@ -177,11 +177,11 @@ async def test_a_step_that_finds_no_memory_in_its_last_product_is_done_again_as_
     worker, events = Hand(tiny, Cache(1 << 26, None)), list[Any]()
     text, calls = worker._model._text, list[int]()
 
-    def failing(x: torch.Tensor) -> torch.Tensor:
+    def failing(x: torch.Tensor, residual: torch.Tensor | None = None) -> torch.Tensor:
         calls.append(len(calls))
         if calls[-1] in failures:
             torch.empty(1 << 50)
-        return text.head(x)
+        return text.head(x, residual)
 
     worker._model._text = replace(text, head=failing)
     worker.put(EngineRequest(ask("What is it?"), GREEDY, events.append, "-"))

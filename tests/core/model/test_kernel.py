@@ -27,13 +27,14 @@ from core.model.instruction_set import (
     Unavailable,
     available,
 )
-from core.model.kernel import Kernel, load
+from core.model.kernel import Kernel, Product, load
+from core.model.prologue import GELU, RMSNorm, SwiGLU
 
 KNOWN = INSTRUCTION_SETS.get(platform.machine(), ())
 CHECK = Path(__file__).with_name("check_kernel.c")
 SANITIZERS = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
-# What is fetched ahead is read, so that a sanitizer sees it. Where no memory is, fetching makes no fault, but on a Zen 1
-# it took 100 ns each time, and products four times as long.
+# What is fetched ahead is read, so that a sanitizer sees it. Where no memory is, fetching makes no fault, but it took
+# 100 ns each time on a Zen 1, and products four times as long.
 READ_AHEAD = "-D__builtin_prefetch(address,...)=((void)*(const volatile char*)(address))"
 
 
@@ -78,10 +79,12 @@ def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet,
     generator = torch.Generator().manual_seed(7)
     weights = torch.randint(-127, 128, (80, 48), dtype=torch.int8, generator=generator)  # (channels, k)
     for rows in range(1, 40):
-        x = torch.randn(rows, 48, generator=generator)
         scale, bias = torch.rand(80, generator=generator), torch.randn(80, generator=generator)
-        results = [each.multiply(x, each.pack(weights).contiguous(), scale, bias, 8191.0) for each in (theirs, ours)]
-        assert torch.equal(*results), rows
+        packed = [(each, each.pack(weights).contiguous()) for each in (theirs, ours)]
+        for prologue in (None, RMSNorm(torch.rand(48, generator=generator), 1e-6), GELU(), SwiGLU()):
+            x = torch.randn(rows, 48 * (prologue.width if prologue else 1), generator=generator)
+            products = [(each, Product(panels, scale, bias, 8191.0, prologue)) for each, panels in packed]
+            assert torch.equal(*[each.multiply(x, product) for each, product in products]), rows
         keys = torch.randn(2, 2, rows, 32, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
         queries = torch.randn(3, 6, 32, generator=generator)
         seen = torch.tensor([[keys.data_ptr(), rows, rows]] * 3)
@@ -157,9 +160,13 @@ def test_an_instruction_set_that_does_not_work_gives_way_to_the_next(
 
 
 def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
-    ours = load(tmp_path)
+    ours, scale = load(tmp_path), torch.ones(16)
     with pytest.raises(ValueError, match=r"cannot multiply \(1, 24\)"):
-        ours.multiply(torch.ones(1, 24), torch.zeros(1, 12, 16, 2, dtype=torch.int8), torch.ones(16), None, 100.0)
+        ours.multiply(torch.ones(1, 24), Product(torch.zeros(1, 12, 16, 2, dtype=torch.int8), scale, None, 100.0))
+    product = Product(torch.zeros(1, 8, 16, 2, dtype=torch.int8), scale, None, 100.0, SwiGLU())
+    for width, residual in ((16, None), (32, torch.ones(2, 16)), (32, torch.ones(1, 32)[:, ::2])):
+        with pytest.raises(ValueError, match="cannot multiply"):
+            ours.multiply(torch.ones(1, width), product, residual)
     seen = torch.tensor([[torch.zeros(4096).data_ptr(), 8, 5]])
     for heads, dim, kv_heads in ((4, 12, 2), (4, 20, 2), (4, 16, 3)):
         with pytest.raises(ValueError, match="cannot attend"):
