@@ -74,13 +74,6 @@ static inline __attribute__((always_inline)) void add(const int Q, const int N, 
     }
 }
 
-/* In place; `count` is a multiple of 8 and ends with -INFINITY. */
-static void softmax(float *scores, int64_t count) {
-    f8 whole = f8_all(1 / exponentials(scores, count));
-    for (int64_t i = 0; i < count; i += 8)
-        f8_store(scores + i, f8_mul(f8_load(scores + i), whole));
-}
-
 /* Q query heads of one row that share a key head. */
 static inline __attribute__((always_inline)) void attend_heads(const int Q, const float *queries, const uint16_t *keys,
                                                                const uint16_t *values, int64_t length, int64_t dim,
@@ -91,10 +84,12 @@ static inline __attribute__((always_inline)) void attend_heads(const int Q, cons
         score(Q, SIDE_BY_SIDE, queries, keys + i * dim, dim, reach((length - i) * dim, dim), scale, scores + i, stride);
     for (; i < length; i++)
         score(Q, 1, queries, keys + i * dim, dim, 0, scale, scores + i, stride);
-    for (int q = 0; q < Q; q++) {
+    for (float *own = scores; own < scores + Q * stride; own += stride) {
         for (i = length; i < padded; i++)
-            scores[q * stride + i] = -INFINITY;
-        softmax(scores + q * stride, padded);
+            own[i] = -INFINITY;
+        f8 whole = f8_all(1 / exponentials(own, padded));
+        for (i = 0; i < padded; i += 8)
+            f8_store(own + i, f8_mul(f8_load(own + i), whole));
     }
     memset(y, 0, Q * dim * sizeof(float));
     for (i = 0; i + SIDE_BY_SIDE <= length; i += SIDE_BY_SIDE)

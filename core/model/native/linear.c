@@ -49,11 +49,7 @@ static float largest(const float *x, int64_t k) {
         most = f8_max(f8_abs(eight), most);
         nothing = f8_fma(eight, f8_all(0), nothing);
     }
-    float each[8], top = 0;
-    f8_store(each, most);
-    for (int i = 0; i < 8; i++)
-        top = each[i] > top ? each[i] : top;
-    return top + f8_sum(nothing);
+    return f8_largest(most) + f8_sum(nothing);
 }
 
 /* INPUTS neighbours go to `rounded`, the next ones `stride` further on; returns the row's scale. */

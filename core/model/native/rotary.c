@@ -13,21 +13,18 @@ typedef struct {
     float eps;
 } Rotation;
 
-/* In place: each number of one half turns with its partner in the other. */
-static void rotate_head(float *x, int64_t half, const float *cos, const float *sin) {
-    for (int64_t i = 0; i < half; i += 8) {
-        f8 low = f8_load(x + i), high = f8_load(x + half + i);
-        f8_store(x + i, f8_fma(high, f8_load(sin + i), f8_mul(low, f8_load(cos + i))));
-        f8_store(x + half + i, f8_fma(low, f8_load(sin + half + i), f8_mul(high, f8_load(cos + half + i))));
-    }
-}
-
 static void rotate_row(const Rotation *job, int64_t row) {
-    int64_t dim = job->dim, turning = job->heads + job->kv_heads, capacity = job->seen[row][1];
+    int64_t dim = job->dim, half = dim / 2, turning = job->heads + job->kv_heads, capacity = job->seen[row][1];
+    const float *cos = job->cos + row * dim, *sin = job->sin + row * dim;
     float *x = job->x + row * (turning + job->kv_heads) * dim;
     for (int64_t head = 0; head < turning; head++) {
-        rms_norm(x + head * dim, dim, job->norm + head * dim, job->eps, x + head * dim);
-        rotate_head(x + head * dim, dim / 2, job->cos + row * dim, job->sin + row * dim);
+        float *first = x + head * dim, *second = first + half; /* each number of one half turns with one of the other */
+        rms_norm(first, dim, job->norm + head * dim, job->eps, first);
+        for (int64_t i = 0; i < half; i += 8) {
+            f8 low = f8_load(first + i), high = f8_load(second + i);
+            f8_store(first + i, f8_fma(high, f8_load(sin + i), f8_mul(low, f8_load(cos + i))));
+            f8_store(second + i, f8_fma(low, f8_load(sin + half + i), f8_mul(high, f8_load(cos + half + i))));
+        }
     }
     uint16_t *layer = (uint16_t *)job->seen[row][0] + job->layer * 2 * job->kv_heads * capacity * dim;
     for (int64_t head = 0; head < 2 * job->kv_heads; head++) /* of keys, then of values */
@@ -51,6 +48,6 @@ int rotate(float *x, const float *norm, const float *cos, const float *sin, cons
         if (seen[row][2] < 1 || seen[row][2] > seen[row][1])
             return BAD_SHAPE;
     Rotation job = {x, norm, cos, sin, seen, rows, heads, kv_heads, dim, layer, 0, eps};
-    GOMP_parallel(rotate_rows, &job, rows > 4 ? threads : 1, 0);
+    GOMP_parallel(rotate_rows, &job, rows > 4 ? threads : 1, 0); /* few are done before cores agree */
     return OK;
 }
