@@ -7,6 +7,7 @@ compiled once and loaded from the cache folder. A library is used only after its
 import ctypes
 import logging
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -26,6 +27,7 @@ QUERIES_AT_ONCE = 2  # TOGETHER in the source
 MOST_ROWS = 12  # MOST_ROWS in the source
 ROWS_TO_CHECK = (1, 2, 7, 30)  # whole and broken tiles of every instruction set
 P, N, F = ctypes.c_void_p, ctypes.c_int64, ctypes.c_float
+Case = tuple[Tensor, Tensor, float]  # what the kernel computes, what is right, and how far apart they may be
 _loaded: dict[InstructionSet, "Kernel"] = {}  # once per process, whatever the folder
 
 
@@ -149,38 +151,44 @@ class Kernel:
         return int(self._checksum(content.data_ptr(), content.nbytes, seed))
 
     def check(self) -> None:
-        """Compare small products (bit by bit) and all else with torch's. Raises `Unavailable` when they differ."""
-        generator = torch.Generator().manual_seed(1)
-        weights = torch.randint(-127, 128, (32, 48), dtype=torch.int8, generator=generator)  # (channels, k)
-        panels, products, others = self.pack(weights).contiguous(), [], []
-        product = Product(panels, torch.ones(32), None, MOST_STEPS)
+        """Compare small cases with torch's, products bit by bit. Raises `Unavailable` when they differ."""
+        random = torch.Generator().manual_seed(1)
+        cases = [*self._products(random), *self._rotations(random), *self._attentions(random)]
+        if not all(torch.allclose(ours, right, rtol=0, atol=tolerance) for ours, right, tolerance in cases):
+            raise Unavailable("the compiled kernel and torch compute different results on this processor")
+
+    def _products(self, random: torch.Generator) -> Iterator[Case]:
+        weights = torch.randint(-127, 128, (32, 48), dtype=torch.int8, generator=random)  # (channels, k)
+        panels = self.pack(weights).contiguous()
         for rows in ROWS_TO_CHECK:
-            x = (8000 * torch.randn(rows, 48, generator=generator)).clamp(-MOST_STEPS, MOST_STEPS)
+            x = (8000 * torch.randn(rows, 48, generator=random)).clamp(-MOST_STEPS, MOST_STEPS)
             x[:, 0] = MOST_STEPS  # so that a step is 1, and whole numbers come out
             exact = x.round().long() @ weights.long().T
-            products.append((self.multiply(x, product), exact.float()))
-        for prologue in (RMSNorm(torch.rand(48, generator=generator), 1e-6), GELU(), SwiGLU()):
-            x, ones, scale = torch.randn(3, 48 * prologue.width, generator=generator), torch.ones(3, 32), 1e-3
-            product = Product(panels, torch.full((32,), scale), None, MOST_STEPS, prologue)
-            others.append((self.multiply(x, product, ones.clone()), ones.addmm(prologue(x), scale * weights.T.float())))
-        heads = torch.randn(1, 4, 16, generator=generator)  # two queries, a key and a value of a row
-        norm, rotation = RMSNorm(torch.ones(3, 16), 1e-6), Rotation.of(torch.randn(1, 8, generator=generator))
-        stored, rotated = torch.zeros(2, 8, 16, dtype=torch.float16), rotation.apply(norm(heads[:, :3]))
-        self.rotate(heads, norm, rotation, torch.tensor([[stored.data_ptr(), 8, 5]]), 0, 1)
-        others += [(heads[:, :3], rotated), (stored[:, 4].float(), torch.cat([rotated[0, 2:], heads[0, 3:]]))]
-        keys = torch.randn(2, 2, 8, 16, generator=generator).half()  # keys and values (kv_heads, capacity, dim)
-        queries = torch.randn(1, 4, 16, generator=generator)
+            yield self.multiply(x, Product(panels, torch.ones(32), None, MOST_STEPS)), exact.float(), 0.0
+        scale, ones = torch.full((32,), 1e-3), torch.ones(3, 32)
+        for prologue in (RMSNorm(torch.rand(48, generator=random), 1e-6), GELU(), SwiGLU()):
+            x = torch.randn(3, 48 * prologue.width, generator=random)
+            right = ones + prologue(x) @ (weights.float() * scale[:, None]).T
+            yield self.multiply(x, Product(panels, scale, None, MOST_STEPS, prologue), ones.clone()), right, 1e-4
+
+    def _rotations(self, random: torch.Generator) -> Iterator[Case]:
+        heads = torch.randn(1, 4, 16, generator=random)  # two of queries, one of keys and one of values
+        norm, rotation = RMSNorm(torch.ones(3, 16), 1e-6), Rotation.of(torch.randn(1, 8, generator=random))
+        kept, right = torch.zeros(2, 8, 16, dtype=torch.float16), rotation.apply(norm(heads[:, :3]))
+        self.rotate(heads, norm, rotation, torch.tensor([[kept.data_ptr(), 8, 5]]), 0, 1)
+        yield heads[:, :3], right, 1e-4
+        yield kept[:, 4].float(), torch.cat([right[0, 2:], heads[0, 3:]]), 2e-3  # in steps of float16
+
+    def _attentions(self, random: torch.Generator) -> Iterator[Case]:
+        attend = torch.nn.functional.scaled_dot_product_attention
+        keys = torch.randn(2, 2, 8, 16, generator=random).half()  # keys and values (kv_heads, capacity, dim)
+        queries = torch.randn(1, 4, 16, generator=random)
         attended = self.attend(queries, torch.tensor([[keys.data_ptr(), 8, 5]]), 5, 0, 2)
         ours, values = keys.float().repeat_interleave(2, 1)[:, :, :5]  # (heads, seen, dim) each
-        right = torch.nn.functional.scaled_dot_product_attention(queries[0, :, None], ours, values)[:, 0]
-        q, k, v = torch.randn(3, 16, 1, 16, generator=generator)  # (rows, heads, dim) each
+        yield attended[0], attend(queries[0, :, None], ours, values)[:, 0], 1e-4
+        q, k, v = torch.randn(3, 16, 1, 16, generator=random)  # (rows, heads, dim) each
         fully = self.attend_fully(q, k.permute(1, 2, 0)[None].contiguous(), v.transpose(0, 1)[None].contiguous(), 16)
-        whole = torch.nn.functional.scaled_dot_product_attention(*(each.transpose(0, 1) for each in (q, k, v)))
-        others += [(attended[0], right), (fully, whole.transpose(0, 1))]
-        if not all(torch.equal(*both) for both in products) or not all(
-            torch.allclose(*both, atol=1e-3) for both in others
-        ):
-            raise Unavailable("the compiled kernel and torch compute different results on this processor")
+        yield fully, attend(*(each.transpose(0, 1) for each in (q, k, v))).transpose(0, 1), 1e-4
 
 
 def prepare() -> InstructionSet:

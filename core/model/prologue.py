@@ -2,6 +2,8 @@
 
 Each is called for what torch computes. The kernel computes the same while it rounds the rows (native/prologue.h), which
 spares a pass over them, and a dozen calls for each layer of each step.
+
+`kind` is its number there, `width` how many inputs become one number.
 """
 
 import torch

@@ -31,8 +31,8 @@ class LinearLayer(Protocol):
     def __call__(self, x: Tensor, residual: Tensor | None = None) -> Tensor: ...
 
 
-class Fused:
-    """A linear layer whose prologue and residual are computed by torch."""
+class Unfused:
+    """A linear layer whose prologue and residual torch computes before and after it."""
 
     def __init__(self, multiply: Callable[[Tensor], Tensor], prologue: Prologue | None) -> None:
         self._multiply, self._prologue = multiply, prologue
@@ -134,7 +134,7 @@ class LinearFactory:
 
             return Int8Linear(kernel, self._cache.get(name, make) if self._cache else make(), prologue)
         sixteen = Float16Linear if has_fbgemm() else BFloat16Linear
-        return Fused((Float32Linear if self._precision is Precision.FLOAT32 else sixteen)(*read()), prologue)
+        return Unfused((Float32Linear if self._precision is Precision.FLOAT32 else sixteen)(*read()), prologue)
 
 
 def has_fbgemm() -> bool:

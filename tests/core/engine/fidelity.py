@@ -20,7 +20,7 @@ from core.benchmark.compare import differ
 from core.model.compiler import Compiler
 from core.model.instruction_set import available
 from core.model.kernel import Kernel
-from core.model.quantize import Float16Linear, Fused, Int8Linear, LinearLayer, quantize
+from core.model.quantize import Float16Linear, Int8Linear, LinearLayer, Unfused, quantize
 
 TOKENS = 1500
 CHUNK = 500  # rows in one forward; causal, so each chunk has no context
@@ -36,7 +36,7 @@ def main() -> None:
     ids = torch.tensor(tokenizer(text)["input_ids"][:TOKENS])
     folder = Path("data/bench/kernel")
     kernels = [Kernel(Compiler().library(folder, each), each) for each in available()]
-    kinds: dict[str, Callable[[Tensor], LinearLayer]] = {"float16": lambda w: Fused(Float16Linear(w, None), None)}
+    kinds: dict[str, Callable[[Tensor], LinearLayer]] = {"float16": lambda w: Unfused(Float16Linear(w, None), None)}
     kinds |= {f"int8, {kernel.instructions.name}": partial(_int8, kernel) for kernel in kernels}
     kinds["int8 weights, exact activations"] = _rounded
     model = AutoModelForCausalLM.from_pretrained(file.parent, gguf_file=file.name, dtype=torch.float32).eval()

@@ -26,9 +26,9 @@ from core.model.quantize import (
     BFloat16Linear,
     Float16Linear,
     Float32Linear,
-    Fused,
     Int8Linear,
     LinearFactory,
+    Unfused,
     quantize,
 )
 from core.model.rotary import Rotation
@@ -111,7 +111,7 @@ def test_what_becomes_of_rows_first_and_what_they_are_added_to_is_as_torchs(kern
     for row in range(7):
         linear(x[row : row + 1], rows[row : row + 1])
     assert torch.equal(rows, whole)
-    theirs = Fused(Float32Linear(weight, bias), prologue)(x, residual)
+    theirs = Unfused(Float32Linear(weight, bias), prologue)(x, residual)
     assert error(theirs, whole) < 0.01
 
 
