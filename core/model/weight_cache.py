@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from core.model.kernel import Kernel
 from core.model.tensor_file import TensorFile
 
 log = logging.getLogger(__name__)
-UNFINISHED = ".tmp"
+FINISHED, UNFINISHED = ".safetensors", ".tmp"
 UNFINISHED_FILE_SECONDS = 3600.0  # a younger unfinished file may be another process's
 FILE_FORMAT = 3  # raise it when the files' tensors change
 Tensors = dict[str, Tensor]
@@ -36,13 +37,17 @@ class WeightCache:
             with suppress(OSError):
                 if path.lstat().st_mtime < time.time() - UNFINISHED_FILE_SECONDS:
                     cache_folder.remove(path)
+        readers = ThreadPoolExecutor(2, thread_name_prefix="weights")  # mapping and checksums hold no lock of Python's
+        self._ahead = {path: readers.submit(self._read, path) for path in sorted(folder.glob(f"*{FINISHED}"))}
+        readers.shutdown(wait=False)
 
     def get(self, name: str, make: Callable[[], Tensors]) -> Tensors:
         """Return the layer's tensors, mapped. Calls `make` if no undamaged file has them."""
-        path = self._folder / f"{name}.safetensors"
+        path = self._folder / f"{name}{FINISHED}"
         if os.path.lexists(path):
             try:
-                return self._read(path)
+                ahead = self._ahead.pop(path, None)
+                return ahead.result() if ahead else self._read(path)
             except (ValueError, OSError) as error:
                 if hardware.is_out_of_memory(error):
                     raise
