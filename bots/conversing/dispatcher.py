@@ -192,11 +192,14 @@ class Dispatcher:
             request = await self._edited(message, request)
 
             async def answer(tell: Tell) -> Answer:
-                if refusal is not None:
-                    return fixed_answer(refusal)
-                if responder is not None:
-                    return await responder(request, tell)
-                return await respond(request, self._services, translator, tell)
+                try:
+                    if refusal is not None:
+                        return fixed_answer(refusal)
+                    if responder is not None:
+                        return await responder(request, tell)
+                    return await respond(request, self._services, translator, tell)
+                finally:
+                    running.whole = True
 
             await reply.write(answer)
 

@@ -14,6 +14,7 @@ from core.wish import Wish
 class RunningAnswer:
     message: StoredMessage  # includes the ids of what was posted for it
     stopped: bool = False
+    whole: bool = False  # it is only on its way to its messages, so there is nothing to stop
 
 
 class RunningAnswers:
@@ -40,11 +41,16 @@ class RunningAnswers:
         Return False if nothing is being written, or nothing that is meant.
         """
         running = self._running.get(conversation_id)
-        if running is None or not is_meant(running.message):
+        if running is None or running.whole or not is_meant(running.message):
             return False
         running.stopped = True
         self._services.assistant.stop(conversation_id)
         return True
+
+    def shows(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool]) -> bool:
+        """Return whether an answer that is meant is being written, or is on its way to its messages."""
+        running = self._running.get(conversation_id)
+        return running is not None and is_meant(running.message)
 
     async def stop_anywhere(
         self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True
@@ -56,7 +62,7 @@ class RunningAnswers:
 
     async def _first_elsewhere(self, conversation_id: str) -> StoredMessage | None:
         """Return the message of a conversation that another replica works on, or will next."""
-        if not self._services.leases.shared:
+        if not self._services.leases.shared or conversation_id in self._running:
             return None
         return next(iter(await self._services.store.unfinished_in(self._platform, conversation_id)), None)
 
@@ -74,8 +80,9 @@ class RunningAnswers:
 
         It waits for its turn if no answer runs, and if it has files, which are kept then.
         """
-        busy = conversation_id in self._running
-        elsewhere = None if busy else await self._first_elsewhere(conversation_id)
+        running = self._running.get(conversation_id)
+        busy = running is not None and not running.whole
+        elsewhere = await self._first_elsewhere(conversation_id)
         if (busy or elsewhere) and not has_files:
             if message := await self._services.store.put(self._platform, key, conversation_id, payload):
                 if not self.stop(conversation_id):

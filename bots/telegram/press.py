@@ -10,7 +10,7 @@ from pydantic.dataclasses import dataclass
 from telegram import CallbackQuery, Message
 
 from bots.conversing.answer_action import FOLLOW_UPS
-from bots.telegram.buttons import COMMAND_BUTTONS, RETRY, UNDELIVERED
+from bots.telegram.buttons import COMMAND_BUTTONS, RETRY, STOP, UNDELIVERED
 from bots.telegram.message import Author, Id, Name, conversation_of, is_in_channel, person_of
 from core.storable import storable
 from core.stored_message import StoredMessage
@@ -23,7 +23,10 @@ _COMMAND_BUTTON = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Press:
-    """A pressed button of one of the bot's messages, `text`. `question` is what that message replies to."""
+    """A pressed button of one of the bot's messages, `text`. `question` is what that message replies to.
+
+    `has_stop` is whether the message has a Stop button now; the client may have shown an older state.
+    """
 
     query_id: Name
     asker: Author
@@ -35,6 +38,7 @@ class Press:
     question_id: int  # 0 for none
     text: Text = ""
     in_channel: bool = False
+    has_stop: bool = False
 
     @property
     def posted_id(self) -> str:
@@ -59,7 +63,9 @@ def press_of(query: CallbackQuery) -> Press | None:
     question_id = asked.message_id if asked else 0
     chat_id, text = message.chat.id, storable(message.text or "")
     press = Press(query.id, asker, conversation_id, chat_id, message.message_id, data, question, question_id, text)
-    return replace(press, in_channel=is_in_channel(message))
+    rows = message.reply_markup.inline_keyboard if message.reply_markup else ()
+    has_stop = any(button.callback_data == STOP for row in rows for button in row)
+    return replace(press, in_channel=is_in_channel(message), has_stop=has_stop)
 
 
 def is_about(press: Press, message: StoredMessage) -> bool:

@@ -236,10 +236,7 @@ class Receiver:
             await self._answer_button(press.query_id, translator.say("Stopping …"))
         elif press.data == STOP:
             await self._answer_button(press.query_id, translator.say("This is finished already."))
-            # A message that was never stored is a leftover of a crash; no restart would find it.
-            known = await self._store.is_posted("telegram", press.posted_id)
-            clear = self._bot.edit_message_reply_markup if known else self._bot.delete_message
-            self._later(clear(press.chat_id, press.message_id))
+            await self._take_stop_away(press)
         elif press.is_command:
             # Repeated presses of one button count as one, except for settings, which are set again.
             again = f":{press.query_id}" if press.data.startswith(SET) else ""
@@ -251,6 +248,16 @@ class Receiver:
 
     async def _stop_by(self, press: Press) -> bool:
         return await self._dispatcher.running.stop_anywhere(press.conversation_id, partial(is_about, press))
+
+    async def _take_stop_away(self, press: Press) -> None:
+        """Take a Stop button away that no edit takes away any more, and leave the buttons of a finished answer."""
+        if self._dispatcher.running.shows(press.conversation_id, partial(is_about, press)):
+            return
+        # A message that was never stored is a leftover of a crash; no restart would find it.
+        if not await self._store.is_posted("telegram", press.posted_id):
+            self._later(self._bot.delete_message(press.chat_id, press.message_id))
+        elif press.has_stop:
+            self._later(self._bot.edit_message_reply_markup(press.chat_id, press.message_id))
 
     async def _decide(self, press: Press, decision: Decision, person_id: str, translator: Translator) -> None:
         """Carry out an admin's decision about a stranger. A client can send any button data, so check the sender."""

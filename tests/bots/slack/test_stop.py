@@ -3,10 +3,11 @@
 import asyncio
 
 import pytest
+from aiohttp import web
 
 from core.errors import Busy
 from tests.bots.slack.conftest import LONG, Scene, says
-from tests.bots.slack.workspace import BOT, buttons, said
+from tests.bots.slack.workspace import BOT, Json, buttons, said
 
 ME = f"<@{BOT}>"
 
@@ -68,6 +69,33 @@ async def test_the_word_stop_ends_the_answer(scene: Scene) -> None:
         answer = await scene.answer(asked)
         assert answer.endswith("(stopped)")
         assert len(scene.slack.workspace.answers("C0GENERAL", asked)) == 1
+
+
+@pytest.mark.parametrize(("streaming", "last"), [("native", "chat.stopStream"), ("edit", "chat.update")])
+async def test_the_word_stop_after_the_last_edit_is_told_that_nothing_is_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, streaming: str, last: str
+) -> None:
+    """Slack's reply to that edit, which people see at once, is still on its way."""
+    answer_call, seen, told = scene.slack._answer, asyncio.Event(), asyncio.Event()
+
+    async def held(method: str, request: web.Request) -> Json:
+        answer = await answer_call(method, request)
+        stoppable = [button for each in scene.slack.workspace.answers(*thread) for button in buttons(each)]
+        if method == last and "stop" not in [button["action_id"] for button in stoppable]:
+            seen.set()
+            await told.wait()
+        return answer
+
+    async with scene.bot(streaming=streaming):
+        monkeypatch.setattr(scene.slack, "_answer", held)
+        asked = scene.ask()
+        thread = ("C0GENERAL", asked)
+        await seen.wait()
+        scene.slack.says(f"{ME} stop", thread=asked)
+        await scene.slack.settled()
+        told.set()
+        answers = [said(message) for message in await scene.finished(asked, 2)]
+    assert answers == ["Answer to 'what is it?' about [1] after 0 turns.", "Nothing is being written just now."]
 
 
 async def test_a_stranger_cannot_stop_an_answer(scene: Scene) -> None:

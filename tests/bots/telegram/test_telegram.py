@@ -1,3 +1,4 @@
+import asyncio
 import io
 import json
 from pathlib import Path
@@ -5,12 +6,14 @@ from pathlib import Path
 import pytest
 from PIL import Image as PilImage
 
+from core.answer import Ending
 from core.errors import Busy
 from core.image import Image
 from storage.store import Store
 from tests.bots.telegram.conftest import Chatting, is_finished, photo, quiet, service, store_config, until
 from tests.bots.telegram.person import Person
 from tests.bots.telegram.server import BotApi
+from tests.bots.telegram.world import Json
 from tests.fakes import ScriptedEngine, describe
 
 
@@ -227,7 +230,7 @@ async def test_the_stop_button_frees_the_model_and_leaves_a_retry_button(
 
 
 async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
-    running: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path
+    running: BotApi, ann: Chatting, engine: ScriptedEngine
 ) -> None:
     engine.script = lambda conversation: "word " * 500 if conversation.turns[-1].text == "long" else "short"
     engine.pause = 0.05
@@ -237,8 +240,57 @@ async def test_the_stop_command_acts_at_once_and_spares_the_next_question(
     ann.person.says("/stop")
     assert (await ann.answer(long)).endswith("(stopped)")
     assert await ann.answer(following) == "short"
-    await quiet(running, tmp_path)  # it may be seen before it is written down
     assert await ann.answer(ann.person.says("/stop")) == "Nothing is being written just now."
+
+
+@pytest.fixture
+def unseen_end(running: BotApi, monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Keep Telegram's reply to an answer's last edit back until the event is set. People see the edit at once."""
+    edit, told = running._editMessageText, asyncio.Event()
+
+    async def held(parameters: Json) -> Json:
+        edited = await edit(parameters)
+        if "stop" not in str(parameters.get("reply_markup")):
+            await told.wait()
+        return edited
+
+    monkeypatch.setattr(running, "_editMessageText", held)
+    return told
+
+
+async def test_the_stop_command_after_the_last_edit_is_told_that_nothing_is_written(
+    running: BotApi, ann: Chatting, unseen_end: asyncio.Event
+) -> None:
+    [answer] = await ann.answers(ann.person.shows(photo(), "One"))
+    stop = ann.person.says("/stop")
+    await until(lambda: running.unconfirmed == 0)
+    unseen_end.set()
+    assert await ann.answer(stop) == "Nothing is being written just now."
+    assert answer["text"] == "Answer to 'One' about [1] after 0 turns."
+
+
+STOP = {"inline_keyboard": [[{"text": "Stop", "callback_data": "stop"}]]}
+
+
+@pytest.mark.parametrize("seen", ["Stop", "its last buttons"])
+async def test_the_stop_button_pressed_after_the_last_edit_leaves_the_answer_its_buttons(
+    running: BotApi, ann: Chatting, engine: ScriptedEngine, unseen_end: asyncio.Event, seen: str
+) -> None:
+    """Telegram tells by a press what the message shows by then."""
+    engine.ending = Ending.LENGTH
+    [answer] = await ann.answers(ann.person.shows(photo(), "One"))
+    buttons = answer["reply_markup"]
+    shown = {**answer, "reply_markup": STOP if seen == "Stop" else buttons}
+    if seen != "Stop":
+        unseen_end.set()
+        await ann.answer(ann.person.says("/help"))
+    press = {"id": "q", "from": {"id": 7, "is_bot": False, "first_name": "Ann"}, "chat_instance": "1"}
+    running.update(callback_query={**press, "message": shown, "data": "stop"})
+    await until(lambda: [told["text"] for told in running.callback_answers] == ["This is finished already."])
+    unseen_end.set()
+    await ann.answer(ann.person.says("/help"))
+    assert not running.calls["editMessageReplyMarkup"]
+    assert answer["reply_markup"] == buttons
 
 
 async def test_a_failed_answer_offers_another_try(running: BotApi, ann: Chatting, engine: ScriptedEngine) -> None:
