@@ -158,6 +158,19 @@ def copied_from(message: Message) -> tuple[int, int] | None:
     return None
 
 
+def migration_of(message: Message) -> tuple[int, int] | None:
+    """Return the old and the new id of a group that became a supergroup, if that is what a message tells.
+
+    Telegram tells it in both: at the end of the old group, and at the beginning of the new one.
+    """
+    here = chat_id_of(message)
+    if message.migrate_to_chat_id:
+        return here, _ID.validate_python(message.migrate_to_chat_id)
+    if message.migrate_from_chat_id:
+        return _ID.validate_python(message.migrate_from_chat_id), here
+    return None
+
+
 def is_in_channel(message: Message) -> bool:
     return message.chat.type == "channel"
 

@@ -30,6 +30,7 @@ from bots.telegram.message import (
     conversation_of,
     copied_from,
     is_for,
+    migration_of,
     person_of,
     revision_of,
     says_something,
@@ -130,7 +131,7 @@ class Receiver:
 
     def _read_message(self, key: str, payload: str, message: Message, update_id: int) -> Action | None:
         conversation_id = conversation_of(message)
-        if message.migrate_to_chat_id:
+        if migration_of(message):
             return partial(self._dispatcher.inbox.receive, key, conversation_id, payload)
         if self._writer_of(message) is None or not says_something(message):
             return None

@@ -19,7 +19,7 @@ from bots.telegram.config import TelegramConfig
 from bots.telegram.drafts import Drafts
 from bots.telegram.files import Undelivered
 from bots.telegram.inquiry import Inquiry, inquiry_of, read
-from bots.telegram.message import Author, conversation_of, copied_from
+from bots.telegram.message import Author, copied_from, migration_of
 from bots.telegram.platform import TELEGRAM
 from bots.telegram.private_messages import PrivateMessages
 from bots.telegram.rate_limit import RateLimit
@@ -100,12 +100,12 @@ class Worker:
         except Exception as error:  # stored by an older version; every start would fail on it
             log.warning("message %s cannot be read and is dropped: %s", batch[0].key, type(error).__name__)
             return
-        moved = updates[0].message
-        if moved and moved.migrate_to_chat_id:
-            await self._move(moved, moved.migrate_to_chat_id)
+        first = updates[0].message
+        if first and (migration := migration_of(first)):
+            await self._move(*migration, here=batch[0].conversation_id)
             return
         message, inquiry = await self._rejoined(replace(batch[0], digest=_newest(batch)), updates, inquiry)
-        if inquiry and inquiry.asker and not await self._is_own(moved):
+        if inquiry and inquiry.asker and not await self._is_own(first):
             await self._answer(message, inquiry, inquiry.asker)
 
     async def _rejoined(
@@ -138,13 +138,21 @@ class Worker:
             raise Interrupted("This may be an answer of mine that is still being written.")
         return own
 
-    async def _move(self, message: Message, new_chat_id: int) -> None:
-        log.warning(
-            "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
-            message.chat.id,
-            new_chat_id,
-        )
-        await self._store.move(conversation_of(message), f"telegram:{new_chat_id}:0")
+    async def _move(self, old_chat_id: int, new_chat_id: int, here: str) -> None:
+        """Move the conversation of a group that became a supergroup, before anything is answered there.
+
+        `here` is where Telegram told it. Raises `Interrupted` while a question is answered in the old group, since its
+        answer belongs to what is moved.
+        """
+        old, new = f"telegram:{old_chat_id}:0", f"telegram:{new_chat_id}:0"
+        if here == new and self.dispatcher.inbox.waiting(old):
+            raise Interrupted("The questions of the old group are answered first.")
+        if await self._store.move(old, new) or here == old:
+            log.warning(
+                "Telegram chat %s became the supergroup %s: put the new id into allow in [bots.telegram]",
+                old_chat_id,
+                new_chat_id,
+            )
 
     async def _answer(self, message: StoredMessage, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)

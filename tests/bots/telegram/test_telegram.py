@@ -464,6 +464,27 @@ async def test_a_conversation_goes_on_when_its_group_becomes_a_supergroup(runnin
     assert await team.answer(team.person.says("@picture_bot two")) == "Answer to 'two' about [] after 1 turns."
 
 
+@pytest.mark.parametrize("busy", [False, True])
+async def test_a_question_in_a_supergroup_that_comes_before_the_old_groups_end_knows_what_was_said(
+    running: BotApi, engine: ScriptedEngine, tmp_path: Path, busy: bool
+) -> None:
+    """Telegram tells it at the beginning of the supergroup, too. The old group's last answer may still be written."""
+    old, new = running.world.chat(-5, "group"), running.world.chat(-1005)
+    before, after = (Chatting(Person(running, chat, user_id=7)) for chat in (old, new))
+    engine.gate = asyncio.Event() if busy else None
+    one = before.person.shows(photo(), "@picture_bot one")
+    await (until(lambda: engine.running) if busy else before.answer(one))
+    after.person.sends(migrate_from_chat_id=old.id)
+    two = after.person.says("@picture_bot two")
+    await until(lambda: running.unconfirmed == 0)
+    if engine.gate:
+        engine.gate.set()
+    assert await after.answer(two) == "Answer to 'two' about [] after 1 turns."
+    before.person.sends(migrate_to_chat_id=new.id)
+    await quiet(running, tmp_path)
+    assert await after.answer(after.person.says("@picture_bot three")) == "Answer to 'three' about [] after 2 turns."
+
+
 async def test_an_anonymous_admin_is_answered_and_other_bots_are_not(running: BotApi) -> None:
     chat = running.world.chat(-100)
     running.bot_to_bot = True
