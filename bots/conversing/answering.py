@@ -84,7 +84,7 @@ class _Response:
         asks = bool(request.text and (answered or not is_small_talk(request.text)))
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
-        if request.hooks.is_stopped() and not request.chooses:
+        if request.hooks.is_stopped() and not (answered or request.chooses):
             await self.attachments.keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
