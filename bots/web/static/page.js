@@ -25,7 +25,8 @@ const byId = (id) => document.getElementById(id);
 
 class Page {
   constructor() {
-    this.moment = {}; // another one after each opening and each question: what was fetched before is old
+    this.moment = {}; // another one after each opening, question and rating: what was fetched before is old
+    this.opening = {}; // { id } of what is on its way to be shown; another one when the reader wants something else
     this.updated = ""; // when what is shown was changed, as the list says it
     this.limit = Number(document.body.dataset.limit);
     this.uploadBytes = Number(document.body.dataset.uploadMb) * 1048576;
@@ -65,13 +66,14 @@ class Page {
   }
 
   async open(id, { again = false } = {}) {
-    if (id !== null && id === this.conversation && !again) return this.sidebar.show(false);
-    const moment = (this.moment = {});
+    const opening = (this.opening = { id });
+    if (id !== null && id === this.conversation && !again) return this.#stay();
     const updated = this.sidebar.find(id)?.updated ?? "";
     let known = null;
     let complaint = null;
-    if (id !== null) known = await get(path(id)).catch((error) => void (complaint = error));
-    if (moment !== this.moment) return; // something else was opened meanwhile
+    if (id !== null) known = await this.#latest(id).catch((error) => void (complaint = error));
+    if (opening !== this.opening) return; // the reader wants something else by now
+    this.opening = {};
     if (complaint && complaint.status !== 404) return this.complain(complaint.message);
     this.#leave();
     this.complain(complaint?.message ?? "");
@@ -91,14 +93,14 @@ class Page {
 
   // The list is here: what is shown may have been changed in another tab, or on another device.
   async listed() {
-    const { attached, conversation, moment } = this;
+    const { attached, conversation, moment, opening } = this;
     const entry = this.sidebar.find(conversation);
     const changed = entry ? entry.writing || entry.updated !== this.updated : this.sidebar.whole && this.thread.saved;
     if (this.#inHand || !changed) return;
     await attached.settled();
     const { queue } = attached;
     const known = await get(path(conversation), { quiet: true }).catch(({ status }) => ({ status }));
-    if (moment !== this.moment || this.#inHand || queue !== attached.queue) return; // the reader has gone on
+    if (moment !== this.moment || opening !== this.opening || this.#inHand || queue !== attached.queue) return; // the reader has gone on
     if (known.status === 404) return this.open(conversation, { again: true });
     if (!known.turns) return; // there is no connection; what is asked next says so
     this.updated = entry?.updated ?? "";
@@ -148,7 +150,7 @@ class Page {
   }
 
   forgotten(id) {
-    if (id === this.conversation) this.open(null);
+    if (id === this.conversation || id === this.opening.id) this.open(null);
   }
 
   // Pictures that had to make room.
@@ -201,6 +203,7 @@ class Page {
   // The same in other words. What it was stays readable.
   edit(turn, query) {
     if (this.#reads()) return;
+    this.opening = {};
     this.#read(turn, path(this.conversation, `/turns/${turn.number}/edit`), { query });
   }
 
@@ -228,13 +231,15 @@ class Page {
   }
 
   async rate(turn, rating) {
+    const { conversation } = this;
     try {
-      await post(path(this.conversation, `/turns/${turn.number}/rating`), { rating });
-      return true;
+      await post(path(conversation, `/turns/${turn.number}/rating`), { rating });
     } catch (error) {
-      this.complain(error.message);
-      return false;
+      return this.complain(error.message);
     }
+    this.moment = {};
+    turn.rated(rating);
+    if (conversation === this.conversation) this.thread.find(turn.number)?.rated(rating); // it may have been drawn anew
   }
 
   stop() {
@@ -318,7 +323,21 @@ class Page {
     else this.complain(new Lost().message);
   }
 
+  // A conversation as the server has it, also after what the reader does while it is fetched.
+  async #latest(id) {
+    const { moment } = this;
+    const known = await get(path(id));
+    return moment === this.moment ? known : this.#latest(id);
+  }
+
+  // Nothing else is to be shown than what is there.
+  #stay() {
+    this.opening = {};
+    this.sidebar.show(false);
+  }
+
   #follow(turn, where, fields) {
+    this.opening = {}; // who asks here stays here
     const answered = this.#read(turn, where, fields);
     this.scroller.toEnd();
     return answered;
@@ -370,6 +389,7 @@ class Page {
   }
 
   #leave() {
+    this.moment = {};
     this.line.leave();
     this.reading.leave();
     this.preparing = false;

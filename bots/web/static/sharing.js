@@ -4,10 +4,13 @@ import { copyFrom } from "./copying.js";
 import { path, post, remove } from "./api.js";
 
 const dialog = document.getElementById("share");
+let latest = null; // the wish to see a link: an earlier one's link would look like that of the later one
 
 // Throws the server's refusal.
 export async function shareLink(id, complain) {
+  const wish = (latest = {});
   const { path: address } = await post(path(id, "/link"));
+  if (wish !== latest) return;
   const field = document.getElementById("link");
   field.value = new URL(address, location.href).href;
   const copy = document.getElementById("copy-link");

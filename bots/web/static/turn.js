@@ -15,7 +15,7 @@ export class Turn {
     this.text = text; // of what is answered; while it is asked in other words, `asked` has those
     this.failed = false; // here; the server may have no turn of it
     this.shown = null; // { html, rating, versions } of its answer
-    this.rated = Promise.resolve();
+    this.rating = Promise.resolve(); // until then the server is told of thumbs that were pressed
     this.pictures = pictures;
     this.asked = new Asked(this, text, pictures);
     this.versions = null; // where there are others
@@ -146,6 +146,12 @@ export class Turn {
     this.page.edit(this, words);
   }
 
+  // The server has this rating: 1, -1, or 0 for none.
+  rated(rating) {
+    this.shown.rating = rating;
+    for (const thumb of this.foot.querySelectorAll("[data-rating]")) thumb.setAttribute("aria-pressed", String(Number(thumb.dataset.rating) === rating));
+  }
+
   // Only the last answer can be drawn again, and only what is answered can be asked in other words.
   setLast(last, idle) {
     this.node.classList.toggle("last", last);
@@ -214,22 +220,15 @@ export class Turn {
   }
 
   #thumbs(given) {
-    const thumbs = [
+    return [
       [1, say("A good answer"), "quiet"],
       [-1, say("A bad answer"), "quiet thumb-down"],
     ].map(([rating, label, look]) => {
-      const tap = async () => {
-        const taken = thumb.getAttribute("aria-pressed") === "true";
-        const next = taken ? 0 : rating;
-        if (!(await this.page.rate(this, next))) return;
-        this.shown.rating = next;
-        for (const other of thumbs) other.setAttribute("aria-pressed", String(other === thumb && !taken));
-      };
+      const tap = () => this.page.rate(this, this.shown.rating === rating ? 0 : rating);
       // One after the other: of two requests at once the earlier could be stored last.
-      const thumb = iconButton("thumb", label, () => (this.rated = this.rated.then(tap, tap)), { class: look, "aria-pressed": String(rating === given) });
-      return thumb;
+      const queue = () => (this.rating = this.rating.then(tap));
+      return iconButton("thumb", label, queue, { class: look, "data-rating": rating, "aria-pressed": String(rating === given) });
     });
-    return thumbs;
   }
 }
 

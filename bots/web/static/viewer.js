@@ -19,7 +19,10 @@ export class Viewer {
     this.image = dialog.querySelector("img");
     this.part = new Selection(byId("part"));
     this.zoom = new Zoom(byId("stage"), byId("plane"), (scale) => this.#scaled(scale));
-    dialog.addEventListener("click", ({ target }) => target === dialog && dialog.close()); // outside the picture
+    this.beside = false; // whether the last press began and ended outside the picture and its buttons
+    dialog.addEventListener("pointerdown", ({ target }) => (this.beside = target === dialog));
+    dialog.addEventListener("pointerup", ({ target }) => (this.beside &&= target === dialog));
+    dialog.addEventListener("click", ({ target }) => target === dialog && this.beside && dialog.close());
     dialog.addEventListener("keydown", (event) => this.#key(event));
     dialog.addEventListener("close", () => this.image.removeAttribute("src"));
     byId("zoom-in").onclick = () => this.zoom.by(STEP);

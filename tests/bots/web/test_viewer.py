@@ -18,11 +18,19 @@ pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
 SCALE = "new DOMMatrix(getComputedStyle(document.getElementById('plane')).transform).a"
+WHOLE = """(({ height }) => height > 100 && Math.abs(height - document.querySelector("#viewer img").clientHeight) < 1)(
+  document.getElementById("stage").getBoundingClientRect())"""  # nothing of the picture is cut off
 HANDS: dict[str, tuple[Hand, dict[str, Any]]] = {
     "mouse": (Hand.MOUSE, {}),
     "keyboard": (Hand.KEYBOARD, {}),
     "finger": (Hand.FINGER, PHONE),
 }
+
+
+async def framed(page: Page) -> tuple[float, float]:
+    """Return where the frame begins and ends, in hundredths of the picture's height."""
+    top, height = await page.locator("#part").evaluate("it => [it.style.top, it.style.height].map(parseFloat)")
+    return top, top + height
 
 
 def seen(conversation: Conversation) -> str:
@@ -55,8 +63,7 @@ async def test_a_part_is_chosen_and_asked_about(browser: Browser, tmp_path: Path
                 await page.keyboard.press("ArrowUp")
                 await page.keyboard.press("Shift+ArrowRight")
         else:
-            # A finger on the upper edge would be taken for one on the buttons above.
-            await hand.drag(page.locator("#stage"), (0, 0.02), (0.75, 0.5))
+            await hand.drag(page.locator("#stage"), (0, 0), (0.75, 0.5))
         await sound(page)
         await page.fill("#part-question", "What is here?")
         await hand.press(page.locator("#ask-part button"))
@@ -68,6 +75,39 @@ async def test_a_part_is_chosen_and_asked_about(browser: Browser, tmp_path: Path
             await expect(answer).to_contain_text("3 (1")  # a hand is not exact to the pixel
         await expect(page.locator(".turn.last .receipt")).to_contain_text("cut out of picture 1: 0–75 %")
         await expect(page.get_by_role("button", name="Show picture 3")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_finger_draws_a_frame_from_the_edges_of_the_picture(
+    browser: Browser, tmp_path: Path, width: int, scheme: str
+) -> None:
+    """Browsers take a finger near a button for one on it."""
+    look = {**PHONE, "viewport": {"width": width, "height": 844}, "color_scheme": scheme}
+    async with service(tmp_path) as web, visit(browser, web.url, **look) as page:
+        await open_two(page, web, Hand.FINGER)
+        stage = page.locator("#stage")
+        await page.get_by_role("button", name="Ask about a part").tap()
+        for across in (0.05, 0.5, 0.95):  # below the caption, and below buttons
+            await Hand.FINGER.drag(stage, (across, 0), (0.75, 0.5))
+            assert abs((await framed(page))[0]) < 1
+            await Hand.FINGER.drag(stage, (across, 1), (0.75, 0.5))
+            assert abs((await framed(page))[1] - 100) < 1
+        assert await page.evaluate(WHOLE)
+
+
+async def test_a_drag_from_beside_the_picture_into_it_leaves_the_viewer_open(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await open_two(page, web, Hand.MOUSE)
+        viewer, box = page.locator("#viewer"), await page.locator("#stage").bounding_box()
+        assert box is not None
+        await page.mouse.move(box["x"] + 20, box["y"] - 3)
+        await page.mouse.down()
+        await page.mouse.move(box["x"] + 200, box["y"] + 200, steps=5)
+        await page.mouse.up()
+        await expect(viewer).to_be_visible()
+        await page.mouse.click(5, 5)
+        await expect(viewer).to_be_hidden()
 
 
 @pytest.mark.parametrize("kind", HANDS)
