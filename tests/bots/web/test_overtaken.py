@@ -1,14 +1,13 @@
 """The page when what its reader does overtakes an answer of the server that is on its way."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, expect
 
 from storage.store import StoreConfig
 from tests.bots.web.browser import PATIENCE_MS, UNDO_MS, hold, needs_chromium, visit
@@ -24,37 +23,46 @@ pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
 
-@dataclass
-class Late:
-    """An answer that the server has written, and that reaches the page when it may."""
+# The page's next answer to a request of `path` has come, and waits. Requests that Playwright holds and then fulfils
+# were sometimes never said to be finished.
+LATE = """(path) => {
+  const own = window.fetch;
+  window.late ??= {};
+  const answer = (window.late[path] = { written: false });
+  const may = new Promise((come) => (answer.come = come));
+  let taken = false;
+  window.fetch = async (where, options) => {
+    const response = await own(where, options);
+    if (taken || !String(where).endsWith(path)) return response;
+    taken = true;
+    const whole = new Response(await response.blob(), response);
+    answer.written = true;
+    await may;
+    return whole;
+  };
+}"""
 
-    written: asyncio.Event = field(default_factory=asyncio.Event)
-    may_come: asyncio.Event = field(default_factory=asyncio.Event)
+
+@dataclass(frozen=True)
+class Late:
+    """An answer that the server has written, and that the page gets when it may."""
+
+    page: Page
+    path: str
 
     async def wait(self) -> None:
-        async with asyncio.timeout(PATIENCE_MS / 1000):
-            await self.written.wait()
+        await self.page.wait_for_function("(path) => window.late[path].written", arg=self.path, timeout=PATIENCE_MS)
+
+    async def come(self) -> None:
+        """Let it come, and the page draw what it makes of it."""
+        await self.page.evaluate("(path) => window.late[path].come()", self.path)
+        await self.page.evaluate(DRAWN)
 
 
 async def late(page: Page, path: str) -> Late:
     """The next answer to a request of `path`."""
-    answer = Late()
-
-    async def hold(route: Route) -> None:
-        response = await route.fetch()
-        answer.written.set()
-        await answer.may_come.wait()
-        await route.fulfill(response=response)
-
-    await page.route(f"**{path}", hold, times=1)
-    return answer
-
-
-async def comes(page: Page, path: str, answer: Late) -> None:
-    """Let it come, and the page draw what it makes of it."""
-    async with page.expect_event("requestfinished", lambda request: request.url.endswith(path)):
-        answer.may_come.set()
-    await page.evaluate(DRAWN)
+    await page.evaluate(LATE, path)
+    return Late(page, path)
 
 
 def read(conversation: str) -> str:
@@ -94,7 +102,7 @@ async def test_a_rating_given_while_the_conversation_is_fetched_stays(browser: B
         await fetched.wait()
         await good.click()
         await expect(good).to_have_attribute("aria-pressed", "true")
-        await comes(page, read(first), fetched)
+        await fetched.come()
         await look(page)
         await expect(page.locator(".turn")).to_have_count(2)
         await expect(good).to_have_attribute("aria-pressed", "true")
@@ -133,7 +141,7 @@ async def test_who_presses_the_conversation_that_is_shown_stays_there(browser: B
         await press(page, "Other?")
         await fetched.wait()
         await press(page, "First?")
-        await comes(page, read(other), fetched)
+        await fetched.come()
         await expect(page.locator(".words")).to_contain_text("First?")
         assert page.url.endswith(first)
 
@@ -145,7 +153,7 @@ async def test_a_conversation_deleted_while_it_is_opened_is_not_shown(browser: B
         await press(page, "Other?")
         await fetched.wait()
         await pick(page, "Other?", "Delete")
-        await comes(page, read(other), fetched)
+        await fetched.come()
         await expect(page.locator("#welcome")).to_be_visible()
         await expect(page.locator(".turn")).to_have_count(0)
 
@@ -158,9 +166,9 @@ async def test_what_was_fetched_of_one_conversation_is_not_drawn_in_another(brow
         await opened.wait()
         await look(page)
         await fetched.wait()
-        opened.may_come.set()
+        await opened.come()
         await expect(page.locator(".words")).to_contain_text("Other?")
-        await comes(page, read(first), fetched)
+        await fetched.come()
         # At once: the page would mend it when it looks again.
         assert await page.locator(".words").all_text_contents() == ["You asked: Other?"]
 
@@ -182,7 +190,7 @@ async def test_another_conversation_is_opened_though_the_next_question_in_line_i
         async with page.expect_request("**/analyze"):  # of the third
             engine.go.set()
         await expect(page.locator(".waiting")).to_have_count(0)
-        fetched.may_come.set()
+        await fetched.come()
         await expect(page.locator(".words")).to_have_text(["You asked: Other?"])
 
 
@@ -195,5 +203,5 @@ async def test_the_link_that_was_asked_for_last_is_shown(browser: Browser, tmp_p
         link = page.locator("#link")
         await expect(link).to_be_visible()
         shown = await link.input_value()
-        await comes(page, f"{read(first)}/link", made)
+        await made.come()
         await expect(link).to_have_value(shown)
