@@ -29,6 +29,7 @@ from core.errors import BotError, ModelMissing, OperatorError
 from core.loading_engine import LoadedEngine, LoadingEngine
 from core.missing_engine import MissingEngine
 from core.model.description import describe
+from core.pauses import pauses
 from core.pictures import workers
 from core.replica import Replica
 from core.single_replica import SingleReplica
@@ -170,7 +171,7 @@ async def _serving(settings: Settings, engine: LoadingEngine) -> AsyncIterator[S
         async with open_store(settings, alone=True) as store:
             from starlette.routing import Router
 
-            leases = Replica(store) if store.database.shared else SingleReplica()
+            leases = Replica(store) if store.database.shared else SingleReplica(store)
             try:
                 store.computed = engine
                 store.make_room_with(make_room)
@@ -277,7 +278,7 @@ async def _keep_running(
     name: str, config: Any, services: Services, pauses_s: Sequence[float] = PAUSES_S
 ) -> OperatorError:
     """Run an adapter for ever. Returns only an error that the operator must repair."""
-    failures = 0
+    pausing = pauses(pauses_s)
     label = name.rpartition(".")[2]
     while True:
         began = asyncio.get_running_loop().time()
@@ -295,9 +296,8 @@ async def _keep_running(
             log.exception("%s failed and is started again", name)
             services.health.record_failure(label, "It failed and is started again; the log says why.")
         if asyncio.get_running_loop().time() - began > PAUSES_S[-1]:
-            failures = 0
-        await asyncio.sleep(pauses_s[min(failures, len(pauses_s) - 1)])
-        failures += 1
+            pausing = pauses(pauses_s)
+        await asyncio.sleep(next(pausing))
 
 
 def _end_on_signals(received: set[int]) -> None:

@@ -24,6 +24,7 @@ from core.shielded import shielded
 from core.single_replica import SingleReplica
 from core.small_talk import is_small_talk
 from core.stats import Stats
+from core.stop import Stop
 from core.storable import storable
 
 QUESTION_CHARACTERS = 8_000  # more would not fit together with pictures
@@ -79,16 +80,16 @@ class Assistant:
         key: str,
         person: str | None = None,
         tell: Tell = lambda event: None,
-        is_stopped: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
         replaces: str | None = None,
     ) -> Answer:
         """Answer a question and save the turn once under `key`. The same key gets the same answer again.
 
-        `person` is who asks, for the quotas; by default it is the conversation. `is_stopped` tells whether it was
-        stopped before it began. `replaces` is the key of the answer to earlier words of an edited question. The turn is
-        saved as done, length, stopped (by `stop`) or failed. Cancelling `ask` itself, at shutdown or when the caller is
-        gone, frees the model and saves nothing: the question stays open and may be asked again. Raises `BotError` with
-        a sentence for the person.
+        `person` is who asks, for the quotas; by default it is the conversation. `stop` may stop it at any time, also
+        before it begins. `replaces` is the key of the answer to earlier words of an edited question. The turn is saved
+        as done, length, stopped or failed. Cancelling `ask` itself, at shutdown or when the caller is gone, frees the
+        model and saves nothing: the question stays open and may be asked again. Raises `BotError` with a sentence for
+        the person.
         """
         check_length(question.text)
         person = person or conversation_id
@@ -103,7 +104,7 @@ class Assistant:
             ids = [image.id for image in images]
             return self._engine_question(conversation, question.again, replaces or key, ids, replaces)
 
-        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, stop or Stop())
 
     async def retry(
         self,
@@ -111,7 +112,7 @@ class Assistant:
         key: str,
         person: str | None = None,
         tell: Tell = lambda event: None,
-        is_stopped: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
     ) -> Answer:
         """Answer the last question again with other random choices, replacing the old answer. Otherwise like `ask`."""
         person = person or conversation_id
@@ -119,7 +120,7 @@ class Assistant:
         async def prepare() -> _EngineQuestion:
             return await self._repeated_question(await self.history.load(conversation_id), key)
 
-        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, stop or Stop())
 
     async def edit(
         self,
@@ -129,7 +130,7 @@ class Assistant:
         key: str,
         person: str | None = None,
         tell: Tell = lambda event: None,
-        is_stopped: Callable[[], bool] = lambda: False,
+        stop: Stop | None = None,
     ) -> Answer:
         """Answer question `number`, from 1, in the new words `text`, replacing the old ones and their answer.
 
@@ -144,7 +145,7 @@ class Assistant:
                 raise NotFound("There is no such answer in this conversation.")
             return await self._repeated_question(conversation, key, text)
 
-        return await self._answer_once(conversation_id, key, person, prepare, tell, is_stopped)
+        return await self._answer_once(conversation_id, key, person, prepare, tell, stop or Stop())
 
     async def complete(self, conversation: Conversation, sampling: Sampling, person: str, tell: Tell) -> Answer:
         """Answer the open last turn of a conversation that its caller keeps, and nothing of it here.
@@ -262,7 +263,7 @@ class Assistant:
         person: str,
         prepare: Callable[[], Awaitable[_EngineQuestion]],
         tell: Tell,
-        is_stopped: Callable[[], bool],
+        stop: Stop,
     ) -> Answer:
         """Return the answer saved under `key` without using the quota, or write a new one."""
         answer = await self._saved(key)
@@ -277,7 +278,8 @@ class Assistant:
                             asked = await prepare()
                             was_answered = asked.quota_key == asked.replaces
                             async with self._quota.question(person, asked.quota_key, asked.images, was_answered):
-                                return await self._write(asked, key, person, tell, is_stopped, watch)
+                                return await self._write(asked, key, person, tell, stop, watch)
+        stop.saved = True
         tell(ConversationLoaded(await self.history.load(conversation_id)))
         tell(Piece(answer.text))
         return answer
@@ -303,7 +305,7 @@ class Assistant:
         key: str,
         person: str,
         tell: Tell,
-        is_stopped: Callable[[], bool],
+        stop: Stop,
         watch: Stopwatch,
     ) -> Answer:
         surplus = asked.conversation.surplus
@@ -323,26 +325,33 @@ class Assistant:
         try:
             with self._log.counting(watch):
                 answer = None
-                if not is_stopped():
+                if not stop.requested:
                     writing = self._engine.answer(conversation, asked.sampling, hear)
-                    answer = await self._locks.until_stopped(conversation.id, writing)
+                    answer = await self._locks.until_stopped(conversation.id, writing, stop)
                 answer = answer or Answer("".join(pieces), Ending.STOPPED)
         except BotError:
             raise  # the answer did not begin (busy, too long), so there is nothing to save
         except Exception:
             failed = Answer("".join(pieces), Ending.FAILED)
-            await self._save(conversation.id, replace(turn, answer=failed), key, asked.replaces, person)
+            await self._save(conversation.id, replace(turn, answer=failed), key, asked.replaces, person, stop)
             raise
-        await self._save(conversation.id, replace(turn, answer=answer), key, asked.replaces, person)
+        await self._save(conversation.id, replace(turn, answer=answer), key, asked.replaces, person, stop)
         self._log.note(answer, watch)
         if surplus:
             await self._remove(conversation.id, surplus)
             tell(PicturesRemoved(surplus))
         return answer
 
-    async def _save(self, conversation_id: str, turn: Turn, key: str, replaces: str | None, person: str) -> None:
-        """Save a turn. An edit, or a command to forget, that cancels this finds the turn saved, or never will."""
+    async def _save(
+        self, conversation_id: str, turn: Turn, key: str, replaces: str | None, person: str, stop: Stop
+    ) -> None:
+        """Save a turn, which is not stopped any more.
+
+        An edit, or a command to forget, that cancels this finds the turn saved, or never will.
+        """
+        stop.whole = True
         await shielded(self.history.save(conversation_id, turn, key, replaces, person))
+        stop.saved = True
 
     async def _remove(self, conversation_id: str, numbers: Sequence[int]) -> None:
         for number in numbers:

@@ -2,15 +2,15 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from itertools import chain, repeat
 
 from core import trace
 from core.errors import Interrupted
 from core.lane import Lane
 from core.lease import LeaseLost
+from core.pauses import pauses
 from core.stored_message import Mailbox, StoredMessage
 
 log = logging.getLogger(__name__)
@@ -45,8 +45,8 @@ class Attempts:
         """Work on the first messages of a lane, and return False if they are kept for the next start."""
         ids, digests = [message.id for message in batch], set[str]()
         failures = 0
-        for pause in self._pauses():
-            lane.revised = False
+        for pause in pauses(self._pauses_s):
+            lane.revised, stopped = False, batch[0].stop.requested
             try:
                 digests |= {message.digest for message in batch if message.digest is not None}
                 lane.attempt = asyncio.ensure_future(self._handler(batch))
@@ -75,7 +75,8 @@ class Attempts:
                 log.warning("message %s failed and is tried again in %d s: %s", batch[0].key, pause, told)
             lane.attempt = None  # it may have been whole, and only not been stored as finished
             lane.settle()
-            await asyncio.sleep(pause)
+            # Who stops it meanwhile sees that at once.
+            await (asyncio.sleep(pause) if stopped else lane.messages[0].stop.wait(pause))
             posted = await self._posted()
             # With what was revised up to now. An attempt that failed may have posted what it could not store.
             batch = [
@@ -92,12 +93,8 @@ class Attempts:
 
         Without it a message that is over would be answered again, and an answer would be sent, not edited.
         """
-        for pause in self._pauses():
+        for pause in pauses(self._pauses_s):
             with suppress(Exception):
                 return {message.id: message.posted_ids for message in await self._mailbox.unfinished(self._adapter)}
             await asyncio.sleep(pause)
         raise AssertionError("unreachable")
-
-    def _pauses(self) -> Iterator[float]:
-        """Yield the seconds before each further attempt: the last ones again and again."""
-        return chain(self._pauses_s, repeat(self._pauses_s[-1]))

@@ -55,12 +55,16 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question with its pictures, and its answer (`None` while written). `rating`: 1 is a thumb up, -1 down."""
+    """A question with its pictures, and its answer (`None` while written). `rating`: 1 is a thumb up, -1 down.
+
+    `removed` are the numbers of pictures that it had, too.
+    """
 
     text: str
     pictures: tuple[Picture, ...] = ()
     answer: Answer | None = None
     rating: int = 0
+    removed: tuple[int, ...] = ()
 
     @property
     def tiled(self) -> int:
@@ -98,6 +102,11 @@ class Conversation:
         """
         known = {p.number: p for p in (*self.waiting, *reversed(self._shown))}
         return tuple(known[number] for number in sorted(known))
+
+    @property
+    def removed(self) -> set[int]:
+        """The numbers of the pictures that were asked about and removed."""
+        return {number for turn in self.turns for number in turn.removed}
 
     @property
     def images(self) -> dict[str, Image]:
@@ -156,8 +165,11 @@ class Conversation:
         def left(pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
             return tuple(picture for picture in pictures if picture.number not in numbers)
 
-        turns = tuple(replace(turn, pictures=left(turn.pictures)) for turn in self.turns)
-        return replace(self, turns=turns, waiting=left(self.waiting))
+        def without(turn: Turn) -> Turn:
+            gone = tuple(picture.number for picture in turn.pictures if picture.number in numbers)
+            return replace(turn, pictures=left(turn.pictures), removed=(*turn.removed, *gone))
+
+        return replace(self, turns=tuple(map(without, self.turns)), waiting=left(self.waiting))
 
     def answered(self, answer: Answer) -> "Conversation":
         """Return the conversation with an answer to its open last turn."""

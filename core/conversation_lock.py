@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from core.answer import Answer
+from core.stop import Stop
 
 
 class ConversationLocks:
@@ -32,13 +33,15 @@ class ConversationLocks:
         running = self._running.get(conversation_id)
         return running is not None and running.cancel()
 
-    async def until_stopped(self, conversation_id: str, writing: Coroutine[Any, Any, Answer]) -> Answer | None:
+    async def until_stopped(
+        self, conversation_id: str, writing: Coroutine[Any, Any, Answer], stop: Stop
+    ) -> Answer | None:
         """Wait for the answer, or return None when it is stopped. Cancelling this ends the writing, too."""
-        task = self._running[conversation_id] = asyncio.create_task(writing)
+        task = self._running[conversation_id] = stop.writing = asyncio.create_task(writing)
         try:
             await asyncio.wait({task})
         finally:
             del self._running[conversation_id]
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
-        return None if task.cancelled() else task.result()
+        return None if task.cancelled() or stop.requested else task.result()

@@ -24,6 +24,7 @@ from core.wish import Wish
 
 log = logging.getLogger(__name__)
 ALBUM_SETTLE_SECONDS = 60.0  # longest wait for an album while its platform cannot be reached
+DOWN_SECONDS = 1.0  # between two attempts to read the database of a single service
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +45,8 @@ class Inbox:
     `handler` gets one message, or all of one album, as often as `core.attempts` says. `forgets` tells by a payload
     whether the message is a command to forget, and may raise `StoreDown`. Such a message is next: what waits in its
     conversation is dropped, and running work is cancelled. Its own work deletes what is stored. Only conversations that
-    `leases` lets this replica hold are worked on; `released` is told what is left to another one. `stops` stops the
-    work on a message that somebody stopped elsewhere, and `shows` shows it to those who read its answer there.
+    `leases` lets this replica hold are worked on; `released` is told what is left to another one. `shows` shows a
+    message to those who read its answer at another one.
     """
 
     def __init__(
@@ -59,7 +60,6 @@ class Inbox:
         forgets: Callable[[str], Awaitable[bool]] | None = None,
         leases: Leases = SingleReplica(),
         released: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
-        stops: Callable[[StoredMessage], object] = lambda message: None,
         shows: Callable[[StoredMessage], object] = lambda message: None,
     ) -> None:
         self.mailbox = mailbox
@@ -70,7 +70,6 @@ class Inbox:
         self._forgets = forgets
         self._leases = leases
         self._released = released
-        self._stops = stops
         self._shows = shows
         self._kept: dict[int, str] = {}  # messages that are kept for the next start, and their conversations, by ids
         self._lanes: dict[str, Lane] = {}
@@ -103,6 +102,11 @@ class Inbox:
         """Process a message that is already on disk, or on none."""
         self._enqueue(message, forgets=False)
 
+    def try_again(self, message: StoredMessage) -> None:
+        """Process a message at once if it is kept for the next start."""
+        if message.id in self._kept:
+            self._enqueue(replace(message, resumed=True), forgets=False)
+
     def take_up_again(self, message: StoredMessage) -> None:
         """Process a finished message that was reopened in the database, like after a restart.
 
@@ -121,6 +125,20 @@ class Inbox:
         """Return how many messages of a conversation are kept for the next start: unfinished, and not waiting."""
         return list(self._kept.values()).count(conversation_id)
 
+    async def is_busy(self, conversation_id: str) -> bool:
+        """Return whether messages of a conversation wait or are worked on, at whichever replica."""
+        if self.waiting(conversation_id):
+            return True
+        stored = await self.mailbox.unfinished_in(self._adapter, conversation_id) if self._leases.shared else []
+        return any(message.id not in self._kept for message in stored)
+
+    def first(self, conversation_id: str) -> StoredMessage | None:
+        """Return the message of a conversation that this replica works on, or will next."""
+        lane = self._lanes.get(conversation_id)
+        if lane is None or not lane.messages or (self._leases.shared and not lane.held):
+            return None
+        return lane.messages[0]
+
     async def last(self, conversation_id: str) -> StoredMessage | None:
         """Return the last unfinished message of a conversation, also of one that another replica holds."""
         lane = self._lanes.get(conversation_id)
@@ -133,6 +151,11 @@ class Inbox:
         """Return a message that is not finished."""
         found = (message for lane in self._lanes.values() for message in lane.messages if message.key == key)
         return next(found, None)
+
+    def note_posted(self, message: StoredMessage) -> None:
+        """Note what carries the answer to a message by now."""
+        if (lane := self._lanes.get(message.conversation_id)) is not None:
+            lane.note_posted(message.key, message.posted_ids)
 
     async def revise(self, message: StoredMessage, payload: str, digest: str | None = None) -> bool:
         """Replace the payload of an unfinished message, on disk too. Work on it that has begun starts again.
@@ -183,15 +206,16 @@ class Inbox:
         before = self._lanes.get(message.conversation_id)
         if before is not None and not forgets:
             # With replicas it may have been found in the database a moment ago; a reopened one is found there later.
+            # Here a message that is let in while its end is stored is worked on once more.
             if not (self._leases.shared and before.has(message)):
                 before.messages.append(message)
-                before.stale = self._leases.shared  # an earlier one may have reached another replica a moment ago
+                before.stale |= self._leases.shared  # an earlier one may have reached another replica a moment ago
             return
         after = before.give_up() if before else set()
         self._begin(message.conversation_id, Lane(deque([message]), after, forget_id=message.id if forgets else 0))
 
     def _begin(self, conversation_id: str, lane: Lane) -> None:
-        lane.stale = self._leases.shared
+        lane.stale |= self._leases.shared
         self._lanes[conversation_id] = lane
         lane.task = asyncio.create_task(self._process(conversation_id, lane))
         self._tasks.add(lane.task)
@@ -202,6 +226,7 @@ class Inbox:
             if lane.after:
                 await asyncio.wait(lane.after)
             async with self._leases.hold(conversation_id):
+                lane.held = True
                 while lane.messages or lane.stale:
                     await self._refresh(conversation_id, lane)
                     if lane.messages:
@@ -226,7 +251,10 @@ class Inbox:
         lane.settle()
 
     def _notice(self, found: Sequence[OpenMessage]) -> None:
-        """Take up messages that other replicas stored or left. A command to forget the conversation does not wait."""
+        """Take up messages that other replicas stored or left, or that seemed not to be stored.
+
+        A command to forget the conversation does not wait.
+        """
         unfinished: dict[str, list[OpenMessage]] = defaultdict(list)
         for message in found:
             if message.id not in self._kept:
@@ -234,7 +262,7 @@ class Inbox:
         for conversation_id, messages in unfinished.items():
             lane = self._lanes.get(conversation_id)
             if lane is None and not self._closed:
-                self._begin(conversation_id, Lane(deque(), set()))
+                self._begin(conversation_id, Lane(deque(), set(), stale=True))
             elif lane:
                 self._obey_wishes(lane, messages)
                 new = {message.id for message in messages} - lane.noticed - {message.id for message in lane.messages}
@@ -255,8 +283,8 @@ class Inbox:
                 self._shows(message)
             if note.wish == Wish.WITHDRAW:
                 self.withdraw(message.key)
-            elif note.wish == Wish.STOP:
-                self._stops(message)
+            elif note.wish == Wish.STOP and note.digest == message.digest:  # it is about these words
+                message.stop.request()
 
     async def _read_again(self, conversation_id: str, lane: Lane, new: Collection[int]) -> None:
         """Forget a conversation if a new message says so. Take over the newer words of those that wait here."""
@@ -265,13 +293,21 @@ class Inbox:
                 if message.id in new and await self._resumes_forget(message):
                     self._enqueue(replace(message, resumed=True), forgets=True)
                 elif lane.is_older(message):
-                    lane.start_again(message.key, payload=message.payload, digest=message.digest)
+                    lane.start_again(message.key, payload=message.payload, digest=message.digest, stop=message.stop)
 
     async def _refresh(self, conversation_id: str, lane: Lane) -> None:
-        """Bring a lane up to date with what other replicas stored and finished, while nothing of it is worked on."""
-        if not lane.stale:
-            return
-        lane.stale = False
+        """Bring a lane up to date with what the database knows, while nothing of it is worked on."""
+        while lane.stale:
+            lane.stale = False
+            try:
+                await self._read_lane(conversation_id, lane)
+            except StoreDown:
+                if self._leases.shared:
+                    raise  # the next look finds all of it again, here or elsewhere
+                lane.stale = True
+                await asyncio.sleep(DOWN_SECONDS)
+
+    async def _read_lane(self, conversation_id: str, lane: Lane) -> None:
         before = {message.id for message in lane.messages}
         stored = await self.mailbox.unfinished_in(self._adapter, conversation_id)
         for message in stored:

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from core.revision import Revision
+from core.stop import Stop
 from core.stored_message import OpenMessage, StoredMessage
 
 
@@ -20,9 +21,10 @@ class Lane:
     after: set[asyncio.Task[None]]  # cancelled tasks that still have to end
     task: asyncio.Task[None] | None = None
     working: int = 0  # how many of the first messages are being worked on
+    held: bool = False  # this replica may work on the conversation, and works on the first messages next
     attempt: asyncio.Future[None] | None = None
     revised: bool = False  # the attempt was cancelled, to start again
-    stale: bool = False  # other replicas may have stored or finished messages
+    stale: bool = False  # the database may know of more messages, or of fewer
     noticed: set[int] = field(default_factory=set)  # ids of such messages
     settled: asyncio.Event = field(default_factory=asyncio.Event)  # the work on the first messages is over, or failed
     forget_id: int = 0  # of the command to forget the conversation; earlier messages are dropped
@@ -42,10 +44,20 @@ class Lane:
         return False
 
     def start_again(self, key: str, **changes: Any) -> bool:
-        """Start again with a message that waits or is being worked on. Return False if there is none."""
+        """Start again with a message that waits or is being worked on. Return False if there is none.
+
+        That somebody stopped it before does not count any more.
+        """
         if self._is_done and any(message.key == key for message in self.worked_on):
             return False
-        return self.change(key, **changes)
+        return self.change(key, **{"stop": Stop(), **changes})
+
+    def note_posted(self, key: str, posted_ids: Sequence[str]) -> None:
+        """Note what carries the answer to a message. The work on it goes on."""
+        self.messages = deque(
+            replace(message, posted_ids=tuple(posted_ids)) if message.key == key else message
+            for message in self.messages
+        )
 
     def settle(self) -> None:
         """Wake those who wait until the work on the first messages is over, also on disk, or begins again."""
@@ -71,6 +83,9 @@ class Lane:
         `known` are the ids of those that were here before they were read. Later ones may have come since.
         """
         found = {message.id: message for message in stored}
+        for message in self.messages:
+            if message.id in found and found[message.id].stop.requested:
+                message.stop.request()
         here = [
             replace(message, posted_ids=found.pop(message.id).posted_ids) if message.id in found else message
             for message in self.messages

@@ -17,6 +17,13 @@ class LiveReplica(NamedTuple):
 Listener = Callable[[Sequence[OpenMessage]], None]
 
 
+def tell(listeners: Mapping[str, Listener], messages: Sequence[OpenMessage]) -> None:
+    """Tell each platform that listens, by its name, of its own messages."""
+    for adapter, listener in listeners.items():
+        if own := [message for message in messages if message.adapter == adapter]:
+            listener(own)
+
+
 class LeaseTable(Protocol):
     """What replicas share: `storage.store.Store`."""
 

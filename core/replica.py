@@ -9,7 +9,6 @@ import logging
 import math
 import secrets
 import socket
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -17,8 +16,7 @@ from dataclasses import dataclass
 from core import lease as leases
 from core.errors import BotError
 from core.lease import Lease, LeaseLost
-from core.leases import LeaseTable, Listener, LiveReplica
-from core.stored_message import OpenMessage
+from core.leases import LeaseTable, Listener, LiveReplica, tell
 from core.uptime import uptime
 
 log = logging.getLogger(__name__)
@@ -181,9 +179,4 @@ class Replica:
             if not self._listeners:
                 continue
             with suppress(BotError):  # the readiness says so
-                found: dict[str, list[OpenMessage]] = defaultdict(list)
-                for message in await self._table.open_messages(self.name):
-                    found[message.adapter].append(message)
-                for adapter, messages in found.items():
-                    if adapter in self._listeners:
-                        self._listeners[adapter](messages)
+                tell(self._listeners, await self._table.open_messages(self.name))

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from core.stop import Stop
+
 
 @dataclass(frozen=True, slots=True)
 class StoredMessage:
@@ -13,7 +15,8 @@ class StoredMessage:
     `posted_ids` are the platform's ids of the messages that already carry its answer, in order. After a restart these
     are edited, not sent again. `digest` is of its content, if it can be edited. `resumed` is true for messages that an
     earlier run received, or an earlier attempt began: what it posted may not be stored. `withdrawn` is true for those
-    that no one wants answered any more. A message that is on no disk, because its sender waits for it, has the `id` 0.
+    that no one wants answered any more, and `stop` tells whether the answer is to stop. A message that is on no disk,
+    because its sender waits for it, has the `id` 0.
     """
 
     id: int
@@ -27,6 +30,7 @@ class StoredMessage:
     arrived: float = field(default_factory=time.monotonic, compare=False)  # in this process
     resumed: bool = field(default=False, compare=False)
     withdrawn: bool = field(default=False, compare=False)
+    stop: Stop = field(default_factory=Stop, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

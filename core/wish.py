@@ -1,4 +1,4 @@
-"""Define what one replica asks of the one that works on a message. It is written into the message's row."""
+"""Define what is wanted of a message of who works on it: another replica, or a later run. It is kept in its row."""
 
 from enum import StrEnum
 

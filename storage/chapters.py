@@ -15,7 +15,7 @@ from storage import images, pictures
 from storage.schema import images as stored_images
 from storage.schema import pictures as stored_pictures
 from storage.schema import turns
-from storage.turns import as_turn
+from storage.turns import of_rows
 
 
 async def of(
@@ -29,10 +29,8 @@ async def of(
     asked = true() if names is None else turns.c.person.in_(names)
     query = select(turns).where(turns.c.conversation_id == conversation_id, asked)
     rows = (await connection.execute(query.order_by(turns.c.chapter, turns.c.position, turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], images.FACTS, {})
     said: dict[int, list[Turn]] = defaultdict(list)
-    for row in rows:
-        turn = as_turn(row, shown.get(row.id, ()))
+    for row, turn in zip(rows, await of_rows(connection, rows, images.FACTS), strict=True):
         numbers = {picture.number for picture in brought[row.chapter]}
         own = tuple(picture for picture in turn.pictures if picture.number in numbers)
         said[row.chapter].append(replace(turn, pictures=own))

@@ -13,7 +13,7 @@ from storage import documents, images, pictures
 from storage.conversation_row import ensure, find, locked, title_of, touch
 from storage.messages import ASKING
 from storage.schema import conversations, turns
-from storage.turns import as_turn
+from storage.turns import of_rows
 
 TURNS_AT_ONCE = 256  # are read, which takes about 10 ms; then whatever else waits gets its turn
 
@@ -34,8 +34,7 @@ async def _load(connection: AsyncConnection, conversation_id: str, columns: Sequ
     found: list[Turn] = []
     known: dict[str, Image] = {}
     async for rows in _pages(connection, and_(here, ~turns.c.replaced)):
-        shown = await pictures.of_turns(connection, [turn.id for turn in rows], columns, known)
-        found += [as_turn(turn, shown.get(turn.id, ())) for turn in rows]
+        found += await of_rows(connection, rows, columns, known)
     waiting = await pictures.waiting(connection, conversation_id, row.chapter, columns)
     return Conversation(conversation_id, tuple(found), waiting, row.next_number, settings=settings_of(row.settings))
 

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 EXAMINE_SECONDS = 5.0  # longest check of the file at a start
 PROGRESS_STEPS = 10_000  # of SQLite's machine between two looks at the clock
 UPGRADE_LOCK = 0x70616E73  # a number that other programs on the same PostgreSQL do not lock
+EVERY_COLUMN = select(*(select(table).where(false()).exists() for table in metadata.sorted_tables))
 WRITE_ATTEMPTS = 6  # when a write collides with another one
 P = ParamSpec("P")
 Result = TypeVar("Result")
@@ -42,6 +43,7 @@ class Database:
         self.file = watch.path if watch else None
         self.make_room: Callable[[], bool] = lambda: False  # called when the disk is full; returns whether to try again
         self.shared = engine.dialect.name != "sqlite"  # with other services, see `core.replica`
+        self.doubt = asyncio.Event()  # set when something was written, and yet reported as failed
         self._watch = watch
         self._running = Running()
         self._group_commit = GroupCommit(lambda work: self._write(Priority.URGENT, work))
@@ -152,7 +154,7 @@ class Database:
                 self._check_files()
                 async with self._slot(priority), self._engine.begin() as connection:
                     result = await work(connection)
-                self._check_files()  # before success is reported
+                self._check_files(written=True)  # before success is reported
                 return result
             except UNAVAILABLE as error:
                 if attempt == WRITE_ATTEMPTS - 1:
@@ -168,9 +170,14 @@ class Database:
         if self._tidier is not None:
             await self._running.complete(self._tidier.tidy())
 
-    def _check_files(self) -> None:
-        """Raise `StoreDown` if the database's files were removed or replaced."""
+    def _check_files(self, written: bool = False) -> None:
+        """Raise `StoreDown` if the database's files were removed or replaced.
+
+        What was `written` a moment before is lost with them, or there again when they are put back.
+        """
         if self._watch is not None and (gone := self._watch.gone()):
+            if written:
+                self.doubt.set()
             log.error(
                 "%s was removed or replaced: put it back, or start the service again. A copy is put in its place only "
                 "while the service is stopped, and the files whose names end in -wal and -shm are removed with it",
@@ -189,8 +196,7 @@ async def _upgrade(engine: AsyncEngine) -> None:
         else:  # replicas that start together: the first one upgrades, the others wait for it
             await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({UPGRADE_LOCK})")
         await connection.run_sync(bring_up_to_date)
-        for table in metadata.sorted_tables:
-            await connection.execute(select(table).where(false()))  # checks that the table exists with all its columns
+        await connection.execute(EVERY_COLUMN)  # fails where one is missing
 
 
 async def _mark(engine: AsyncEngine, mark: int) -> None:

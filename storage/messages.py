@@ -8,6 +8,7 @@ from sqlalchemy import Case, ColumnElement, Select, case, delete, func, insert, 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.errors import EarlierQuestionsWait
+from core.stop import Stop
 from core.stored_message import StoredMessage
 from core.wish import Wish
 from storage.schema import deliveries, messages
@@ -119,9 +120,13 @@ async def finish(
 
 
 async def wish(connection: AsyncConnection, key: str, wanted: Wish) -> bool:
-    """Write down what is wanted of a message, for the replica that works on it. Return False if it is finished."""
+    """Write down what is wanted of a message, for who works on it now or after a restart.
+
+    One that was deleted stays so, also if its answer is stopped then. Return False if it is finished.
+    """
     where = messages.c.key == key, messages.c.finished.is_(None)
-    return (await connection.execute(update(messages).where(*where).values(wish=wanted))).rowcount > 0
+    wanted_now = case((messages.c.wish == Wish.WITHDRAW, messages.c.wish), else_=str(wanted))
+    return (await connection.execute(update(messages).where(*where).values(wish=wanted_now))).rowcount > 0
 
 
 async def release(connection: AsyncConnection, adapter: str, person_id: str) -> list[StoredMessage]:
@@ -238,7 +243,16 @@ async def _with_posted_ids(connection: AsyncConnection, *where: ColumnElement[bo
 
 def _message(row: Any, posted_ids: tuple[str, ...]) -> StoredMessage:
     return StoredMessage(
-        row.id, row.adapter, row.key, row.conversation_id, row.payload, row.album, posted_ids, row.digest
+        row.id,
+        row.adapter,
+        row.key,
+        row.conversation_id,
+        row.payload,
+        row.album,
+        posted_ids,
+        row.digest,
+        withdrawn=row.wish == Wish.WITHDRAW,
+        stop=Stop(row.wish == Wish.STOP),
     )
 
 

@@ -3,6 +3,7 @@
 Each function is one step inside a transaction that its caller opened.
 """
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -133,8 +134,8 @@ async def waiting(
 
 async def of_turns(
     connection: AsyncConnection, turn_ids: list[int], columns: Sequence[Column[Any]], known: dict[str, Image]
-) -> dict[int, tuple[Picture, ...]]:
-    """Return pictures by turn, in the order they were shown, without removed ones.
+) -> dict[int, list[tuple[int, Picture | None]]]:
+    """Return the numbers of pictures by turn, in the order they were shown, with those that were not removed.
 
     Each image is read once: those that are read are added to the `known` ones, by id.
     """
@@ -146,17 +147,18 @@ async def of_turns(
             func.coalesce(turn_pictures.c.image_id, pictures.c.image_id).label("image_id"),
         )
         .join(pictures, pictures.c.id == turn_pictures.c.picture_id)
-        .where(turn_pictures.c.turn_id.in_(turn_ids), pictures.c.image_id.is_not(None))
+        .where(turn_pictures.c.turn_id.in_(turn_ids))
         .order_by(turn_pictures.c.turn_id, turn_pictures.c.place)
     )
     rows = (await connection.execute(query)).all()
-    if missing := {row.image_id for row in rows} - known.keys():
+    if missing := {row.image_id for row in rows if row.image_id is not None} - known.keys():
         wanted = select(*columns).where(stored_images.c.id.in_(missing))
         known |= {row.id: images.as_image(row) for row in (await connection.execute(wanted)).all()}
-    shown: dict[int, tuple[Picture, ...]] = {}
+    shown: dict[int, list[tuple[int, Picture | None]]] = defaultdict(list)
     for row in rows:
-        picture = Picture(row.number, known[row.image_id], part=as_part(row.part))
-        shown[row.turn_id] = (*shown.get(row.turn_id, ()), picture)
+        image = None if row.image_id is None else known[row.image_id]
+        picture = Picture(row.number, image, part=as_part(row.part)) if image else None
+        shown[row.turn_id].append((row.number, picture))
     return shown
 
 

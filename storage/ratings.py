@@ -4,10 +4,10 @@ from sqlalchemy import select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.conversation import Turn
-from storage import images, pictures
+from storage import images
 from storage.messages import keys_of_posted
 from storage.schema import messages, turns
-from storage.turns import as_turn
+from storage.turns import of_rows
 
 
 async def rate(connection: AsyncConnection, key: str, rating: int) -> bool:
@@ -28,5 +28,4 @@ async def rate_posted(
 async def rated(connection: AsyncConnection) -> list[Turn]:
     """Return every rated turn, oldest first."""
     rows = (await connection.execute(select(turns).where(turns.c.rating.is_not(None)).order_by(turns.c.id))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], images.SHOWN, {})
-    return [as_turn(row, shown.get(row.id, ())) for row in rows]
+    return await of_rows(connection, rows, images.SHOWN)

@@ -137,7 +137,7 @@ messages = Table(
     Column("finished", Float, index=True),
     Column("held_for", String(255), index=True),  # a finished message of this stranger, kept until they are let in
     Column("digest", String(64)),  # of its content: see bots.web.message, and core.revision for chats
-    Column("wish", String(16)),  # what the replica that works on it is to do with it, see core.wish
+    Column("wish", String(16)),  # what is wanted of it, see core.wish
 )
 
 deliveries = Table(

@@ -106,6 +106,11 @@ class Store(OpenDatabase):
             raise
         return store
 
+    @property
+    def doubt(self) -> asyncio.Event:
+        """Set when something was written, and yet reported as failed. Whoever looks for it clears this."""
+        return self.database.doubt
+
     def make_room_with(self, make_room: Callable[[], bool]) -> None:
         """Set what is called, in a thread, when the disk is full. It returns whether to try again."""
         self.database.make_room = make_room

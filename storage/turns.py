@@ -1,13 +1,15 @@
 """Read and write questions with their answers. Each function is one step inside a transaction of its caller."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, func, insert, select, update
+from sqlalchemy import Column, ColumnElement, Select, and_, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.answer import Answer, Ending, Figures
 from core.conversation import Picture, Turn
+from core.image import Image
 from core.storable import storable
 from storage import images, pictures
 from storage.conversation_row import ensure, title_of, touch
@@ -120,13 +122,26 @@ async def _one_turn(connection: AsyncConnection, where: ColumnElement[bool]) -> 
     row = (await connection.execute(select(turns).where(where).order_by(turns.c.id.desc()).limit(1))).first()
     if row is None:
         return None
-    return as_turn(row, (await pictures.of_turns(connection, [row.id], images.FACTS, {})).get(row.id, ()))
+    [turn] = await of_rows(connection, [row], images.FACTS)
+    return turn
 
 
-def as_turn(row: Any, shown: tuple[Picture, ...]) -> Turn:
-    """Return a row of `turns` as a turn that shows these pictures."""
+async def of_rows(
+    connection: AsyncConnection,
+    rows: Sequence[Any],
+    columns: Sequence[Column[Any]],
+    known: dict[str, Image] | None = None,
+) -> list[Turn]:
+    """Return rows of `turns` as turns with their pictures. `columns` and `known` are as in `pictures.of_turns`."""
+    shown = await pictures.of_turns(connection, [row.id for row in rows], columns, {} if known is None else known)
+    return [_as_turn(row, shown.get(row.id, ())) for row in rows]
+
+
+def _as_turn(row: Any, shown: Sequence[tuple[int, Picture | None]]) -> Turn:
     known: dict[str, Any] = row.figures if isinstance(row.figures, dict) else {}
     kept = {name: known[name] for name in _FIGURES & known.keys() if isinstance(known[name], int | float)}
     figures = Figures(**kept)
     ending = Ending(row.ending) if row.ending in _ENDINGS else Ending.FAILED  # the file is damaged
-    return Turn(row.text, shown, Answer(row.answer, ending, figures), row.rating or 0)
+    left = tuple(picture for _, picture in shown if picture is not None)
+    removed = tuple(number for number, picture in shown if picture is None)
+    return Turn(row.text, left, Answer(row.answer, ending, figures), row.rating or 0, removed)

@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from core.answer import Ending
 from core.conversation import Turn
-from storage import images, pictures
+from storage import images
 from storage.schema import conversations, turns
-from storage.turns import as_turn
+from storage.turns import of_rows
 
 MOST_VERSIONS = 50  # of one turn; of more the oldest are not shown
 
@@ -37,8 +37,7 @@ async def of_turn(connection: AsyncConnection, conversation_id: str, number: int
     place = (await connection.execute(current.offset(number - 1).limit(1))).scalar()
     found = select(turns).where(here, _is_version(), turns.c.position == place)
     rows = (await connection.execute(found.order_by(turns.c.id.desc()).limit(MOST_VERSIONS))).all()
-    shown = await pictures.of_turns(connection, [row.id for row in rows], images.FACTS, {})
-    return [as_turn(row, shown.get(row.id, ())) for row in reversed(rows)]
+    return await of_rows(connection, rows[::-1], images.FACTS)
 
 
 def _here(conversation_id: str) -> ColumnElement[bool]:

@@ -84,7 +84,7 @@ class _Response:
         asks = bool(request.text and (answered or not is_small_talk(request.text)))
         if asks and (turn := await self._turn_about()):
             pictures += [picture.image for picture in turn.pictures]
-        if request.hooks.is_stopped() and not (answered or request.chooses):
+        if request.hooks.stop.requested and not (answered or request.chooses):
             await self.attachments.keep_for_later(pictures)
             return Answer("", Ending.STOPPED)
         if asks or (request.text and not pictures):
@@ -140,9 +140,9 @@ class _Response:
         if request.about is None or (turn is not None and await self._is_last(turn)):
             if request.about is None:
                 self.notes[:] = await self.attachments.keep_all()
-            retry, stopped = self.services.assistant.retry, request.hooks.is_stopped
+            retry, stop = self.services.assistant.retry, request.hooks.stop
             return await self._show(
-                partial(retry, request.conversation_id, request.key, request.asker.person, is_stopped=stopped)
+                partial(retry, request.conversation_id, request.key, request.asker.person, stop=stop)
             )
         if turn is not None:
             images = tuple(it.image for it in turn.pictures)
@@ -151,9 +151,9 @@ class _Response:
 
     async def _edit(self) -> Answer:
         """Answer a question of the conversation again in other words."""
-        request, stopped = self.request, self.request.hooks.is_stopped
+        request, stop = self.request, self.request.hooks.stop
         edit = partial(self.services.assistant.edit, request.conversation_id, request.turn, request.text)
-        return await self._show(partial(edit, request.key, request.asker.person, is_stopped=stopped))
+        return await self._show(partial(edit, request.key, request.asker.person, stop=stop))
 
     async def _is_last(self, turn: Turn) -> bool:
         return (await self._outline()).turns[-1:] == (turn,)
@@ -219,9 +219,9 @@ class _Response:
         return await self.services.store.outline(self.request.conversation_id)
 
     async def _ask_assistant(self, question: Question) -> Answer:
-        request, stopped = self.request, self.request.hooks.is_stopped
+        request, stop = self.request, self.request.hooks.stop
         ask = partial(self.services.assistant.ask, request.conversation_id, question, request.key)
-        return await self._show(partial(ask, request.asker.person, is_stopped=stopped, replaces=request.replaces))
+        return await self._show(partial(ask, request.asker.person, stop=stop, replaces=request.replaces))
 
     async def _show(self, ask: Ask) -> Answer:
         introduction = introduce(self.services.model, self.translator)

@@ -25,6 +25,7 @@ from bots.conversing.strangers import Strangers, stranger_line, stranger_line_wh
 from core import inbox, work_context
 from core.answer import Answer
 from core.attempts import Handler
+from core.errors import Interrupted
 from core.i18n import Translator
 from core.person import AccessRequest, Standing
 from core.revision import Revision
@@ -42,7 +43,8 @@ class Dispatcher:
 
     `forgets` tells by a payload whether it is a command to forget the conversation, from somebody who may give it.
     `listed` comes from the config: who is let in, and the admins. `tell_admins` starts asking the admins about a
-    stranger and returns at once. For `gathering`, `released` and `shows` see `core.inbox`.
+    stranger and returns at once. For `gathering`, `released` and `shows` see `core.inbox`, for `waits_for`
+    `bots.conversing.running_answers`.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class Dispatcher:
         reacting: Reacting | None = None,
         released: Callable[[Sequence[StoredMessage]], None] = lambda messages: None,
         shows: Callable[[StoredMessage], None] = lambda message: None,
+        waits_for: Callable[[StoredMessage], str | None] = lambda message: None,
     ) -> None:
         self.inbox = inbox.Inbox(
             services.store,
@@ -66,10 +69,9 @@ class Dispatcher:
             forgets=forgets,
             leases=services.leases,
             released=released,
-            stops=lambda message: self.running.stop(message.conversation_id, lambda other: other.id == message.id),
             shows=shows,
         )
-        self.running = RunningAnswers(services, platform.name, self.inbox)
+        self.running = RunningAnswers(services, platform.name, self.inbox, waits_for)
         self.permissions = Permissions(services.store, platform, listed, self.inbox.take_up_again)
         self.strangers = Strangers(platform.name)
         self._loop_guard = LoopGuard()
@@ -81,7 +83,8 @@ class Dispatcher:
 
     async def withdraw(self, key: str) -> None:
         """Leave no answer to a message that was deleted while it waited or was worked on, at whichever replica."""
-        if not self.inbox.withdraw(key) and self._services.leases.shared:
+        self.inbox.withdraw(key)
+        if self._services.leases.shared:  # also if it is only on its way to the replica that will work on it
             await self._services.store.wish(key, Wish.WITHDRAW)
 
     async def edit(
@@ -167,10 +170,10 @@ class Dispatcher:
         refusal: str | None,
     ) -> None:
         """Answer a message that is not met with silence. Meanwhile it can be stopped."""
-        with self.running.answer_to(message) as running:
+        with message.stop.attempt():
 
             async def record(posted_ids: Sequence[str]) -> None:
-                running.message = replace(running.message, posted_ids=tuple(posted_ids))
+                self.inbox.note_posted(replace(message, posted_ids=tuple(posted_ids)))
                 await self._services.store.record_posted(message.id, posted_ids)
 
             if not message.posted_ids and request.wants_nothing:
@@ -183,10 +186,11 @@ class Dispatcher:
                 if refusal is None:
                     return
             if request.forgets and refusal is None:
-                message = running.message = await self._forget(message)
+                message = await self._forget(message)
+                self.inbox.note_posted(message)
             self.reactions.show(request.spot, message.key, message.conversation_id)
             reply = reply_of(message, record)
-            hooks = replace(request.hooks, is_stopped=lambda: running.stopped, offer=reply.offer)
+            hooks = replace(request.hooks, stop=message.stop, offer=reply.offer)
             is_admin = request.asker.person_id in self.permissions.listed.admins
             request = replace(request, hooks=hooks, asker=replace(request.asker, admin=is_admin))
             request = await self._edited(message, request)
@@ -194,12 +198,16 @@ class Dispatcher:
             async def answer(tell: Tell) -> Answer:
                 try:
                     if refusal is not None:
-                        return fixed_answer(refusal)
-                    if responder is not None:
-                        return await responder(request, tell)
-                    return await respond(request, self._services, translator, tell)
-                finally:
-                    running.whole = True
+                        answered = fixed_answer(refusal)
+                    elif responder is not None:
+                        answered = await responder(request, tell)
+                    else:
+                        answered = await respond(request, self._services, translator, tell)
+                except Exception as error:
+                    message.stop.whole = not isinstance(error, Interrupted)  # which is tried again
+                    raise
+                message.stop.whole = True
+                return answered
 
             await reply.write(answer)
 

@@ -117,7 +117,7 @@ class Display:
 
     async def _marked(self, turn: Turn) -> Sequence[MarkedPicture]:
         try:
-            return await mark(self._asked.whole(turn), self._asked.pictures)
+            return await mark(self._asked.whole(turn), self._asked)
         except BotError as error:  # the answer is saved, and good without boxes
             log.warning("boxes could not be drawn: %s", error)
             return ()

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from bots.conversing.store import Store
-from core.answers.boxes import pointed_at
+from core.answers.boxes import placed
 from core.conversation import Conversation, Picture, Turn
 from core.errors import BadQuestion, NotFound
 from core.image import Image
@@ -46,12 +46,14 @@ def pointed_in_words(words: str, known: Conversation, about: Turn | None) -> Poi
 
 
 def box_of(turn: Turn, known: Conversation, number: int) -> Pointed:
-    """Return the box `number`, from 1, of an answer, with what is around it. Raises `NotFound`."""
-    boxes = [(picture, box) for picture, boxes in pointed_at(turn, known.pictures).items() for box in boxes]
+    """Return the box `number`, from 1, of an answer, with what is around it. Raises `NotFound` and `BadQuestion`."""
+    then = known.until(known.turns.index(turn) + 1) if turn in known.turns else known
+    boxes = placed(turn, then)
     if not 0 < number <= len(boxes):
         raise NotFound("The answer points at nothing there.")
-    picture, box = boxes[number - 1]
-    return Pointed(picture, around(box.corners))
+    at, box = boxes[number - 1]
+    pictures = {picture.number: picture for picture in (*known.pictures, *turn.pictures)}
+    return Pointed(_numbered(at, pictures), around(box.corners))
 
 
 async def cut_out(pointed: Pointed, known: Conversation, store: Store, limits: ImagesConfig) -> tuple[Image, Part]:

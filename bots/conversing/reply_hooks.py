@@ -1,14 +1,11 @@
 """Define what is called while a request is answered."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bots.conversing.answer_action import AnswerAction
 from core.image import Image
-
-
-def _never() -> bool:
-    return False
+from core.stop import Stop
 
 
 async def _always() -> bool:
@@ -27,7 +24,7 @@ async def _ignore_images(index: int, images: Sequence[Image]) -> None:
 class ReplyHooks:
     """What is called while a request is answered."""
 
-    is_stopped: Callable[[], bool] = _never  # whether it was stopped before it was running
+    stop: Stop = field(default_factory=Stop)  # tells whether the answer is to stop
     offer: Callable[[tuple[AnswerAction, ...]], None] = _ignore  # told what else can be had, before the answer ends
     on_note: Callable[[str], None] = _ignore  # told what is left out, where the platform says so itself
     on_opened: Callable[[int, Sequence[Image]], Awaitable[None]] = _ignore_images  # gets what the n-th file became

@@ -1,94 +1,113 @@
 """Know which answers of one platform are being written, and stop them at once, at whichever replica that is."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
 from bots.conversing.services import Services
+from core.errors import StoreDown
 from core.inbox import Inbox
+from core.revision import Revision
 from core.stored_message import StoredMessage
 from core.wish import Wish
 
 
-@dataclass(slots=True)
-class RunningAnswer:
-    message: StoredMessage  # includes the ids of what was posted for it
-    stopped: bool = False
-    whole: bool = False  # it is only on its way to its messages, so there is nothing to stop
-
-
 class RunningAnswers:
-    """At most one in a conversation. `platform` is the platform's name, and `inbox` its messages."""
+    """At most one in a conversation: the answer to its first unfinished message, whatever is done for it just then.
 
-    def __init__(self, services: Services, platform: str, inbox: Inbox) -> None:
+    It may be written, wait for the rest of an album or for its next attempt, or be kept for the next start. `platform`
+    is the platform's name, and `inbox` its messages. `waits_for` returns the conversation that a message waits for:
+    what is stopped is there.
+    """
+
+    def __init__(
+        self,
+        services: Services,
+        platform: str,
+        inbox: Inbox,
+        waits_for: Callable[[StoredMessage], str | None] = lambda message: None,
+    ) -> None:
         self._services = services
         self._platform = platform
         self._inbox = inbox
-        self._running: dict[str, RunningAnswer] = {}
+        self._waits_for = waits_for
 
-    @contextmanager
-    def answer_to(self, message: StoredMessage) -> Iterator[RunningAnswer]:
-        """Let the answer to a message be stopped while the block writes it."""
-        running = self._running[message.conversation_id] = RunningAnswer(message)
-        try:
-            yield running
-        finally:
-            del self._running[message.conversation_id]
+    def shows(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool]) -> bool:
+        """Return whether an answer that is meant is written here, or is on its way to its messages."""
+        message = self._inbox.first(conversation_id)
+        return message is not None and is_meant(message)
 
-    def stop(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True) -> bool:
-        """Stop at once: the running answer ends, and one that has not begun does not begin.
+    async def stop(
+        self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True
+    ) -> bool:
+        """Stop the answer at once. One that another replica writes is stopped within half a second.
 
         Return False if nothing is being written, or nothing that is meant.
         """
-        running = self._running.get(conversation_id)
-        if running is None or running.whole or not is_meant(running.message):
-            return False
-        running.stopped = True
-        self._services.assistant.stop(conversation_id)
-        return True
-
-    def shows(self, conversation_id: str, is_meant: Callable[[StoredMessage], bool]) -> bool:
-        """Return whether an answer that is meant is being written, or is on its way to its messages."""
-        running = self._running.get(conversation_id)
-        return running is not None and is_meant(running.message)
-
-    async def stop_anywhere(
-        self, conversation_id: str, is_meant: Callable[[StoredMessage], bool] = lambda message: True
-    ) -> bool:
-        """Stop like `stop`, also an answer that another replica writes: that one notices within half a second."""
-        return self.stop(conversation_id, is_meant) or await self._stop_elsewhere(
-            await self._first_elsewhere(conversation_id), is_meant
-        )
-
-    async def _first_elsewhere(self, conversation_id: str) -> StoredMessage | None:
-        """Return the message of a conversation that another replica works on, or will next."""
-        if not self._services.leases.shared or conversation_id in self._running:
-            return None
-        return next(iter(await self._services.store.unfinished_in(self._platform, conversation_id)), None)
-
-    async def _stop_elsewhere(
-        self,
-        first: StoredMessage | None,
-        is_meant: Callable[[StoredMessage], bool] = lambda message: True,
-    ) -> bool:
-        return first is not None and is_meant(first) and await self._services.store.wish(first.key, Wish.STOP)
+        message = await self._first(conversation_id)
+        return message is not None and is_meant(message) and await self._stop(message)
 
     async def stop_by(
-        self, key: str, conversation_id: str, payload: str, group: str | None = None, *, has_files: bool = False
-    ) -> None:
+        self,
+        key: str,
+        conversation_id: str,
+        payload: str,
+        group: str | None = None,
+        digest: str | None = None,
+        *,
+        has_files: bool = False,
+    ) -> bool:
         """Stop because of a message, and store it, so that its repeated delivery does not stop a later answer.
 
-        It waits for its turn if no answer runs, and if it has files, which are kept then.
+        It waits for its turn if there is nothing to stop, and if it has files, which are kept then. Return False if it
+        had been received before.
         """
-        running = self._running.get(conversation_id)
-        busy = running is not None and not running.whole
-        elsewhere = await self._first_elsewhere(conversation_id)
-        if (busy or elsewhere) and not has_files:
-            if message := await self._services.store.put(self._platform, key, conversation_id, payload):
-                if not self.stop(conversation_id):
-                    await self._stop_elsewhere(elsewhere)
-                await self._services.store.finish([message.id])
-            return
-        received = await self._inbox.receive(key, conversation_id, payload, group)
-        if received and not self.stop(conversation_id, lambda running: running.key != key):
-            await self._stop_elsewhere(elsewhere, lambda running: running.key != key)
+        written = await self._first(conversation_id)
+        if written is None or has_files:
+            received = await self._inbox.receive(key, conversation_id, payload, group, digest)
+            if received and written is not None:
+                await self._stop(written)
+            return received
+        message = await self._services.store.put(self._platform, key, conversation_id, payload, group, digest)
+        if message is None:
+            return False
+        if await self._stop(written):
+            await self._services.store.finish([message.id])
+        else:
+            self._inbox.take_up(message)  # it says that nothing is being written
+        return True
+
+    async def stop_by_edit(self, key: str, revision: Revision, edit: Callable[[], Awaitable[None]]) -> None:
+        """Stop because of the new words of a message, once `edit` has stored them.
+
+        The answer to its old words ends by that. A message that is unknown is received by `stop_by`.
+        """
+        store = self._services.store
+        known, conversation_id = Revision.read(await store.digest_of(key)), await store.conversation_of(key)
+        await edit()
+        if known and conversation_id and revision.replaces(known):  # and this is no repeated delivery
+            await self.stop(conversation_id, lambda written: written.key != key)
+
+    async def _first(self, conversation_id: str) -> StoredMessage | None:
+        """Return the message of a conversation that is worked on, or will be next, at whichever replica."""
+        message = self._inbox.first(conversation_id)
+        if message is None:
+            stored = await self._services.store.unfinished_in(self._platform, conversation_id)
+            message = next(iter(stored), None)
+        before = self._waits_for(message) if message is not None else None
+        return message if before is None else await self._first(before)
+
+    async def _stop(self, message: StoredMessage) -> bool:
+        """Stop the answer to a message, and store that: no restart and no other replica goes on with it."""
+        queued = self._inbox.find(message.key)  # it may have come there while it was read from the database
+        if not (queued or message).stop.request():
+            return False
+        if queued is not None:
+            if message.id:
+                with suppress(StoreDown):  # it is stopped here
+                    await self._services.store.wish(message.key, Wish.STOP)
+            return True
+        stopped = await self._services.store.wish(message.key, Wish.STOP)
+        if (arrived := self._inbox.find(message.key)) is not None:  # it was only on its way into the queue
+            return arrived.stop.request()
+        self._inbox.try_again(message)
+        return stopped

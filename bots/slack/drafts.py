@@ -1,6 +1,6 @@
 """Make the drafts in which answers grow, each in the place of its question."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 from bots.conversing.answer_action import FOLLOW_UPS
@@ -21,7 +21,7 @@ from core.stored_message import StoredMessage
 class Drafts:
     """`stop` ends the answer of a conversation, as when Slack's own stop button ends its stream."""
 
-    def __init__(self, config: SlackConfig, slack: SlackApi, stop: Callable[[str], object]) -> None:
+    def __init__(self, config: SlackConfig, slack: SlackApi, stop: Callable[[str], Awaitable[object]]) -> None:
         self._interval = config.interval_seconds
         self._slack = slack
         self._stop = stop

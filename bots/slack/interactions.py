@@ -75,9 +75,7 @@ class Interactions:
         press = Press.model_validate(body)
         place, key = self._place(press), press.action.value
         if await self._dispatcher.permissions.may(place.user, place.chat_ids):
-            await self._dispatcher.running.stop_anywhere(
-                await self._conversation(place), lambda message: message.key == key
-            )
+            await self._dispatcher.running.stop(await self._conversation(place), lambda message: message.key == key)
         await ack()
 
     async def _on_button(self, ack: AsyncAck, body: Json) -> None:

@@ -6,6 +6,7 @@ Incomplete events raise `pydantic.ValidationError`, and `bots.slack.gateway` ack
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from typing import Any
 
 from slack_bolt.async_app import AsyncAck, AsyncApp
@@ -22,7 +23,7 @@ from bots.slack.platform import SLACK
 from bots.slack.text import plain
 from bots.slack.worker import Worker
 from bots.slack.written import Asked, RemovedFiles
-from core.revision import EDIT_SECONDS
+from core.revision import EDIT_SECONDS, Revision
 
 THUMBS = {"+1": 1, "thumbsup": 1, "-1": -1, "thumbsdown": -1}
 
@@ -76,13 +77,25 @@ class Receiver:
             return
         message = await self._worker.inquiries.to_store(message)
         conversation_id, key = await self._worker.conversations.of(message), message.key(self._slack.team)
-        written = Asked(message=message).model_dump_json()
-        stops = command_in(plain(message.text, self._slack.bot), SLACK)[0] == "stop"
-        if stops and not message.by_app and await self._may(message.user, message.place.chat_ids):
-            await self._dispatcher.running.stop_by(key, conversation_id, written, has_files=bool(message.files))
-        elif await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(message.revision())):
+        stops = await self._stops(message)
+        if await self._receive(key, conversation_id, message, message.revision(), stops) and not stops:
             place = message.place
             self._dispatcher.mark_waiting(key, conversation_id, place.spot, message.user, place.chat_ids)
+
+    async def _receive(
+        self, key: str, conversation_id: str, message: SlackMessage, revision: Revision, stops: bool
+    ) -> bool:
+        """Store a message, which may stop what is being written. Return False if it had been received before."""
+        written, digest = Asked(message=message).model_dump_json(), str(revision)
+        if stops:
+            stop_by, has_files = self._dispatcher.running.stop_by, bool(message.files)
+            return await stop_by(key, conversation_id, written, digest=digest, has_files=has_files)
+        return await self._dispatcher.inbox.receive(key, conversation_id, written, digest=digest)
+
+    async def _stops(self, message: SlackMessage) -> bool:
+        """Return whether a message stops what is being written."""
+        command, _ = command_in(plain(message.text, self._slack.bot), SLACK)
+        return command == "stop" and not message.by_app and await self._may(message.user, message.place.chat_ids)
 
     async def _may(self, user: str, chat_ids: Collection[str]) -> bool:
         """Return whether a person may do something that is done at once, or over an old answer.
@@ -136,11 +149,14 @@ class Receiver:
         written, revision = Asked(message=message).model_dump_json(), message.revision(told)
         words = command_in(plain(message.text, self._slack.bot), SLACK)[1]
 
+        stops = await self._stops(message)
+
         async def receive() -> bool:
             conversation_id = await self._worker.conversations.of(message)
-            return await self._dispatcher.inbox.receive(key, conversation_id, written, digest=str(revision))
+            return await self._receive(key, conversation_id, message, revision, stops)
 
-        await self._dispatcher.edit(key, written, revision, receive, words)
+        edit = partial(self._dispatcher.edit, key, written, revision, receive, words)
+        await (self._dispatcher.running.stop_by_edit(key, revision, edit) if stops else edit())
 
     def _key_of(self, channel: str, ts: str) -> str:
         return f"slack:{self._slack.team}:{channel}:{ts}"
@@ -164,9 +180,7 @@ class Receiver:
         stopped = SessionStopped.model_validate(event)
         user, channel = stopped.user, stopped.channel
         if stopped.thread_ts and await self._may(user, [channel, self._slack.team]):
-            await self._dispatcher.running.stop_anywhere(
-                await self._worker.conversations.of_thread(channel, stopped.thread_ts)
-            )
+            await self._dispatcher.running.stop(await self._worker.conversations.of_thread(channel, stopped.thread_ts))
 
     async def _on_anything_else(self, ack: AsyncAck) -> None:
         """Acknowledge anything else, so that Slack does not send it again."""

@@ -4,7 +4,7 @@ A stream carries no metadata until it is stopped. What goes wrong ends it: its m
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from bots.slack.access import Declined
@@ -21,7 +21,7 @@ class Streams:
     """`stopped` is called when the person pressed Slack's own Stop."""
 
     def __init__(
-        self, slack: SlackApi, place: Place, key: str, abilities: Abilities, stopped: Callable[[], object]
+        self, slack: SlackApi, place: Place, key: str, abilities: Abilities, stopped: Callable[[], Awaitable[object]]
     ) -> None:
         self._slack = slack
         self._place = place
@@ -77,7 +77,7 @@ class Streams:
         except Declined as declined:
             self._open.pop(ts, None)
             if declined.error == "stopped_by_user":
-                self._stopped()
+                await self._stopped()
             log.info("the stream ended (%s): editing instead", declined.error)
             return False
 

@@ -17,10 +17,11 @@ from bots.conversing.store import Store
 from bots.telegram.place import Place, ids_of
 from bots.telegram.rate_limit import Rank, RateLimit
 from bots.telegram.sender import Sender
+from core.errors import StoreDown
 
 log = logging.getLogger(__name__)
 SEARCHED_MESSAGES = 8  # after the question
-ATTEMPTS_PER_MESSAGE = 20  # while the chat has more important writes
+ATTEMPTS_PER_MESSAGE = 20  # while the chat has more important writes, or the database does not work
 STORED_SECONDS = 2.0  # until another answer's posted message is on disk
 
 
@@ -30,12 +31,12 @@ async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, pos
     sender = Sender(rate_limit, place)
     try:
         for message_id in range(place.question + 1, min(last, place.question + 1 + SEARCHED_MESSAGES)):
-            if await store.is_posted("telegram", f"{chat_id}:{message_id}"):
+            if await _is_known(store, f"{chat_id}:{message_id}"):
                 continue
             if not await _claim_message(bot, sender, chat_id, message_id):
                 continue
             await asyncio.sleep(STORED_SECONDS)
-            if not await store.is_posted("telegram", f"{chat_id}:{message_id}"):
+            if not await _is_known(store, f"{chat_id}:{message_id}"):
                 log.info("deleted a message whose posting was never confirmed")
                 with suppress(BadRequest):  # the search for another answer's has deleted it
                     await _patiently(sender, lambda at=message_id: bot.delete_message(chat_id, at))  # type: ignore[misc]
@@ -43,6 +44,16 @@ async def sweep(bot: Bot, rate_limit: RateLimit, store: Store, place: Place, pos
         log.info("a chat could not be searched for lost messages: %s", type(error).__name__)
     finally:
         sender.close()
+
+
+async def _is_known(store: Store, posted_id: str) -> bool:
+    """Return whether a message carries an answer, as soon as the database works. After long it is left alone."""
+    for _ in range(ATTEMPTS_PER_MESSAGE):
+        try:
+            return await store.is_posted("telegram", posted_id)
+        except StoreDown:
+            await asyncio.sleep(STORED_SECONDS)
+    return True
 
 
 async def _claim_message(bot: Bot, sender: Sender, chat_id: int, message_id: int) -> bool:

@@ -147,7 +147,7 @@ class Receiver:
         if not wanted:
             return None
         if inquiry.command == "stop":
-            return partial(self._stop, key, payload, message, inquiry, group)
+            return partial(self._stop, key, conversation_id, payload, group, digest, inquiry)
         if group is None and may_be_comment(message, inquiry):
             group = f"{COMMENT}{message.message_id}"
         if message.media_group_id is None:
@@ -192,27 +192,37 @@ class Receiver:
             return None
         if not (message.media_group_id or is_for(self._me, message)):
             return None
-        inquiry_of([message], self._me)  # raises for what could not be read again later
+        inquiry = inquiry_of([message], self._me)  # raises for what could not be read again later
         if message.edit_date is None or (message.edit_date - message.date).total_seconds() > EDIT_SECONDS:
             return None
         revision = revision_of(message, update_id)
-        return partial(self._edit, self._key_of(message), conversation_of(message), payload, message, revision)
+        return partial(self._edit, self._key_of(message), payload, message, inquiry, revision)
 
-    async def _edit(self, key: str, conversation_id: str, payload: str, message: Message, revision: Revision) -> None:
-        """Answer an edited message again, or at all if it was not for the bot before."""
+    async def _edit(self, key: str, payload: str, message: Message, inquiry: Inquiry, revision: Revision) -> None:
+        """Answer an edited message again, or at all if it was not for the bot before. Its new words may be /stop."""
+        conversation_id = conversation_of(message)
         if await self._store.conversation_of(key) not in (None, conversation_id):
             return  # the copy of a post that is answered elsewhere
         group = message.media_group_id
         reopens = group is None or bool(message.caption)  # the question of an answered album is its caption
-        receive = partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group, str(revision))
-        await self._dispatcher.edit(key, payload, revision, receive, reopens=reopens)
-
-    async def _stop(self, key: str, payload: str, message: Message, inquiry: Inquiry, group: str | None) -> None:
-        conversation_id = conversation_of(message)
-        if await self._worker.may(inquiry.asker, inquiry.chat_id):
-            await self._dispatcher.running.stop_by(key, conversation_id, payload, group, has_files=bool(inquiry.files))
+        stops = inquiry.command == "stop" and await self._worker.may(inquiry.asker, inquiry.chat_id)
+        digest = str(revision)
+        receive: Callable[[], Awaitable[bool]]
+        if stops:
+            receive = partial(self._stop, key, conversation_id, payload, group, digest, inquiry)
         else:
-            await self._dispatcher.inbox.receive(key, conversation_id, payload, group)
+            receive = partial(self._dispatcher.inbox.receive, key, conversation_id, payload, group, digest)
+        edit = partial(self._dispatcher.edit, key, payload, revision, receive, reopens=reopens)
+        await (self._dispatcher.running.stop_by_edit(key, revision, edit) if stops else edit())
+
+    async def _stop(
+        self, key: str, conversation_id: str, payload: str, group: str | None, digest: str, inquiry: Inquiry
+    ) -> bool:
+        """Stop because of a message; a stranger's is only received. Return False if it had been received before."""
+        if not await self._worker.may(inquiry.asker, inquiry.chat_id):
+            return await self._dispatcher.inbox.receive(key, conversation_id, payload, group, digest)
+        stop_by, has_files = self._dispatcher.running.stop_by, bool(inquiry.files)
+        return await stop_by(key, conversation_id, payload, group, digest, has_files=has_files)
 
     def _read_button(self, key: str, payload: str, update: Update, query: CallbackQuery) -> Action:
         press = press_of(query)
@@ -248,7 +258,7 @@ class Receiver:
             await self._answer_button(press.query_id, translator.say(FORGOTTEN))
 
     async def _stop_by(self, press: Press) -> bool:
-        return await self._dispatcher.running.stop_anywhere(press.conversation_id, partial(is_about, press))
+        return await self._dispatcher.running.stop(press.conversation_id, partial(is_about, press))
 
     async def _take_stop_away(self, press: Press) -> None:
         """Take a Stop button away that no edit takes away any more, and leave the buttons of a finished answer."""

@@ -89,12 +89,13 @@ def make_bot(config: TelegramConfig) -> Bot:
     api_url = config.api_url.rstrip("/")
     file_url = config.file_url.rstrip("/") or f"{api_url}/file"
     proxies, urls = Proxies(config.proxy), (api_url, file_url)
+    asking, polling = connections((CONNECTIONS, 1), config.timeout_seconds, proxies, urls)
     return Bot(
         config.token.get_secret_value(),
         base_url=f"{api_url}/bot",
         base_file_url=f"{file_url}/bot",
-        request=connections(CONNECTIONS, config.timeout_seconds, proxies, urls),
-        get_updates_request=connections(1, config.timeout_seconds, proxies, urls),
+        request=asking,
+        get_updates_request=polling,
     )
 
 

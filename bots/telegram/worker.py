@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 
@@ -60,6 +61,7 @@ class Worker:
             partial(_gathering, settled),
             self._private.ask_admins,
             TelegramReacting(bot, rate_limit) if config.reactions else None,
+            waits_for=self._old_group,
         )
         self._bot = bot
         self._me = me
@@ -145,7 +147,7 @@ class Worker:
         answer belongs to what is moved.
         """
         old, new = f"telegram:{old_chat_id}:0", f"telegram:{new_chat_id}:0"
-        if here == new and self.dispatcher.inbox.waiting(old):
+        if here == new and await self.dispatcher.inbox.is_busy(old):
             raise Interrupted("The questions of the old group are answered first.")
         if await self._store.move(old, new) or here == old:
             log.warning(
@@ -153,6 +155,16 @@ class Worker:
                 old_chat_id,
                 new_chat_id,
             )
+
+    def _old_group(self, message: StoredMessage) -> str | None:
+        """Return the conversation of the old group that is answered before what a message tells of its supergroup."""
+        if "migrate_from_chat_id" not in message.payload:
+            return None
+        with suppress(Exception):  # stored by an older version; its own turn will report it
+            told = self._update(message.payload).message
+            if told and told.migrate_from_chat_id and (migration := migration_of(told)):
+                return f"telegram:{migration[0]}:0"
+        return None
 
     async def _answer(self, message: StoredMessage, inquiry: Inquiry, asker: Author) -> None:
         translator = Translator(asker.language).for_question(inquiry.text)

@@ -84,7 +84,7 @@ class Receiver:
         return WEB.id(f"{owner}:{unguessable}" if owner else unguessable)
 
     async def stop(self, conversation_id: str) -> bool:
-        return await self._dispatcher.running.stop_anywhere(conversation_id)
+        return await self._dispatcher.running.stop(conversation_id)
 
     def hang_up(self, broadcast: Broadcast) -> None:
         """Stop writing an answer whose only reader has gone. A question that is on disk is answered all the same."""

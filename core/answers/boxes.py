@@ -5,12 +5,11 @@ The person gets a picture with the boxes drawn on it and the rest of the text, a
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 
 from core import thoughts
-from core.conversation import Picture, Turn
+from core.conversation import Conversation, Picture, Turn
 from core.i18n import Translator
 from core.image import Image
 from core.pictures import workers
@@ -123,21 +122,31 @@ def visible(growing: str) -> str:
     return text[: begun.start()]
 
 
-def pointed_at(turn: Turn, known: Sequence[Picture] = ()) -> dict[Picture, list[Box]]:
-    """Return the pictures that a turn's answer points into, by number, or none.
-
-    `known` are all pictures of the conversation at that time, for a follow-up that brought none. A box that names no
-    picture belongs to the picture that the question names, or else to the last one.
-    """
-    boxes = find_boxes(turn.answer.text).boxes if turn.answer else ()
-    pictures = {picture.number: picture for picture in (*known, *turn.pictures)}
-    if not boxes or not pictures:
-        return {}
-    meant = pictures.get(_picture(turn.text) or 0, (turn.pictures or known)[-1])
+def pointed_at(turn: Turn, known: Conversation | None = None) -> dict[Picture, list[Box]]:
+    """Return the pictures that a turn's answer points into, by number, or none. For `known` see `placed`."""
+    pictures = {picture.number: picture for picture in (*(known.pictures if known else ()), *turn.pictures)}
     found: dict[Picture, list[Box]] = {}
-    for box in boxes:
-        found.setdefault(pictures.get(box.picture or 0, meant), []).append(box)
-    return {picture: found[picture] for picture in sorted(found, key=lambda picture: picture.number)}
+    for number, box in placed(turn, known):
+        if number in pictures:
+            found.setdefault(pictures[number], []).append(box)
+    return found
+
+
+def placed(turn: Turn, known: Conversation | None = None) -> list[tuple[int, Box]]:
+    """Return the boxes of a turn's answer by the numbers of their pictures, also of those that were removed since.
+
+    `known` is the conversation at that time, for a follow-up that brought no picture. A box that names no picture
+    belongs to the picture that the question names, or else to the last one.
+    """
+    own = [*(picture.number for picture in turn.pictures), *turn.removed]
+    numbers = {*own, *(picture.number for picture in known.pictures), *known.removed} if known else set(own)
+    boxes = find_boxes(turn.answer.text).boxes if turn.answer and numbers else ()
+    last = turn.pictures[-1].number if turn.pictures else 0
+    last = max(last, *turn.removed) if turn.removed else last or max(numbers, default=0)
+    named = _picture(turn.text) or 0
+    meant = named if named in numbers else last
+    found = [(number if (number := box.picture or 0) in numbers else meant, box) for box in boxes]
+    return sorted(found, key=lambda each: each[0])
 
 
 def labelled(found: dict[Picture, list[Box]]) -> dict[Picture, list[Box]]:
@@ -151,7 +160,7 @@ def labelled(found: dict[Picture, list[Box]]) -> dict[Picture, list[Box]]:
     }
 
 
-async def mark(turn: Turn, known: Sequence[Picture] = ()) -> list[MarkedPicture]:
+async def mark(turn: Turn, known: Conversation | None = None) -> list[MarkedPicture]:
     """Return the pictures that a turn's answer points into, with the boxes drawn; see `pointed_at`."""
     found = labelled(pointed_at(turn, known))
     return [MarkedPicture(picture.number, await draw(picture.image, boxes)) for picture, boxes in found.items()]

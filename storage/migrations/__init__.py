@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from storage.schema import metadata
 
 if TYPE_CHECKING:
     from alembic.config import Config
+    from alembic.script import ScriptDirectory
 
 
 def bring_up_to_date(connection: Connection) -> None:
@@ -22,10 +24,10 @@ def bring_up_to_date(connection: Connection) -> None:
     if inspect(connection).get_table_names():
         upgrade(connection)
     else:
-        from alembic import command
+        from alembic.runtime.migration import MigrationContext
 
-        metadata.create_all(connection)
-        command.stamp(_config(connection), "head")
+        metadata.create_all(connection, checkfirst=False)
+        MigrationContext.configure(connection).stamp(_scripts(), "head")
 
 
 def upgrade(connection: Connection, revision: str = "head") -> None:
@@ -38,10 +40,16 @@ def upgrade(connection: Connection, revision: str = "head") -> None:
 
 def check_revision(revision: str) -> None:
     """Raise `OperatorError` if the tables' version is that of a newer program."""
+    with _explained():
+        _scripts().get_revision(revision)
+
+
+@cache
+def _scripts() -> "ScriptDirectory":
+    """Return the migrations. Each is a file, and they are read once."""
     from alembic.script import ScriptDirectory
 
-    with _explained():
-        ScriptDirectory.from_config(_config()).get_revision(revision)
+    return ScriptDirectory.from_config(_config())
 
 
 def _config(connection: Connection | None = None) -> "Config":

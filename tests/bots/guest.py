@@ -17,6 +17,7 @@ from core.engine.engine import Engine
 from core.model.description import ModelDescription
 from core.pictures.images import ImagesConfig
 from core.quota import QuotaConfig
+from core.sampling import Sampling
 from storage.store import Store, StoreConfig
 
 UNLIMITED = QuotaConfig(questions_per_minute=0, questions_per_day=0, pictures_per_minute=0, at_once=0)
@@ -92,6 +93,10 @@ class Guest(Protocol):
         """Let a bot, a workflow or a channel mention our bot, and return what ours says there."""
         ...
 
+    def shown(self) -> tuple[str, ...]:
+        """Return the texts that were shown until now on the way to answers, also to the one that is being written."""
+        ...
+
     def marks(self) -> tuple[int, int]:
         """Return how many messages have a reaction of the bot now, and how many ever had one."""
         ...
@@ -113,11 +118,16 @@ class Home:
 
 @asynccontextmanager
 async def opened(
-    engine: Engine, folder: Path, images: ImagesConfig, platform: str, model: ModelDescription = ModelDescription()
+    engine: Engine,
+    folder: Path,
+    images: ImagesConfig,
+    platform: str,
+    model: ModelDescription = ModelDescription(),
+    sampling: Sampling = Sampling(),
 ) -> AsyncIterator[Home]:
     """Open services with ratings, without quotas, and with the page on a free port."""
     store = await Store.open(StoreConfig(url=f"sqlite+aiosqlite:///{folder / 'answers.db'}", ratings=True))
-    assistant = Assistant(engine, store, quota=UNLIMITED)
+    assistant = Assistant(engine, store, sampling, quota=UNLIMITED)
     health = Health()
     health.mark_working(platform)
     services = Services(assistant, store, images, engine.stats, health=health, model=model)

@@ -34,6 +34,7 @@ from core.image import Image
 from core.model.description import ModelDescription, describe
 from core.pictures.documents import open_document
 from core.pictures.images import ImagesConfig, make_image
+from core.sampling import Sampling
 from tests.bots.guest import Guest, Home, Seen, Sent, opened
 from tests.bots.slack import guest as slack
 from tests.bots.telegram import guest as telegram
@@ -48,6 +49,7 @@ PLATFORMS: dict[str, Callable[..., AbstractAsyncContextManager[Guest]]] = {
 }
 SMALL = ImagesConfig(image_tokens=64)  # less than a quarter of a scan's pixels, so that its print becomes small
 TOTAL, PRICE, TABLE = "What is the total?", "What is the price?", "Show the values as a table."
+BRIEF = Sampling(max_new_tokens=4)  # where the words of the answers do not matter
 IN_LINE = {"en": r"You are number \d+ in line, about \d+ s …", "zh": r"您排在第 \d+ 位，大约还要 \d+ 秒 …"}
 
 pytestmark = pytest.mark.parametrize("platform", PLATFORMS)
@@ -77,13 +79,24 @@ async def visit(
     images: ImagesConfig = ImagesConfig(),
     language: str = "en",
     model: ModelDescription = ModelDescription(),
+    sampling: Sampling = Sampling(),
     **settings: Any,
 ) -> AsyncIterator[tuple[Home, Guest]]:
     async with (
-        opened(demo, folder, images, platform, model) as home,
+        opened(demo, folder, images, platform, model, sampling) as home,
         PLATFORMS[platform](home, language, **settings) as guest,
     ):
         yield home, guest
+
+
+_said: dict[tuple[tuple[str, tuple[bytes | Image | Picture, ...]], ...], list[str]] = {}
+
+
+async def says(demo: Engine, *turns: tuple[str, tuple[bytes | Image | Picture, ...]]) -> list[str]:
+    """Return what the demo model says when it is asked directly, which is the same for every platform."""
+    if turns not in _said:
+        _said[turns] = await directly(demo, *turns)
+    return _said[turns]
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -95,7 +108,7 @@ async def test_receipt_and_small_print_in_the_askers_language(
     sent = Sent("invoice.png", "image/png", saved(scan, "PNG"))
     fine = SMALL.model_copy(update={"image_tokens": SMALL_PRINT_FACTOR * SMALL.image_tokens})
     quick, sharp = [await make_image(sent.data, config) for config in (SMALL, fine)]
-    expected = await directly(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
+    expected = await says(demo, (question, (quick,)), (question, (Picture(1, sharp),)))
     async with visit(platform, demo, tmp_path, SMALL, language) as (_, guest):
         first = await guest.ask(question, sent)
         assert shows(first.words, expected[0])
@@ -114,7 +127,7 @@ async def test_receipt_and_small_print_in_the_askers_language(
 
 async def test_pictures_have_numbers_and_can_be_listed_and_removed(platform: str, demo: Engine, tmp_path: Path) -> None:
     question = "What is the total in picture 1?"
-    [expected] = await directly(demo, (question, (sample("invoice"), sample("product"))))
+    [expected] = await says(demo, (question, (sample("invoice"), sample("product"))))
     async with visit(platform, demo, tmp_path) as (_, guest):
         seen = await guest.ask(question, png("invoice"), png("product"))
         assert shows(seen.words, expected)
@@ -134,7 +147,7 @@ async def test_at_the_limit_the_oldest_unused_picture_goes_and_that_is_said(
     shades = [
         Sent(f"{n}.png", "image/png", saved(PilImage.new("RGB", (32, 32), (9 * n, 0, 0)), "PNG")) for n in range(25)
     ]
-    async with visit(platform, demo, tmp_path) as (_, guest):
+    async with visit(platform, demo, tmp_path, sampling=BRIEF) as (_, guest):
         for start in range(0, MOST_PICTURES, 8):
             assert "Removed" not in (await guest.ask("How many shapes?", *shades[start : start + 8])).words
         seen = await guest.ask("How many shapes?", shades[-1])
@@ -145,7 +158,7 @@ async def test_at_the_limit_the_oldest_unused_picture_goes_and_that_is_said(
 async def test_where_something_is_gets_drawn_and_its_json_is_never_shown(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:
-    [expected] = await directly(demo, ("Where is the price?", (sample("product"),)))
+    [expected] = await says(demo, ("Where is the price?", (sample("product"),)))
     boxes = find_boxes(expected).boxes
     assert boxes
     async with visit(platform, demo, tmp_path) as (_, guest):
@@ -183,7 +196,7 @@ async def test_a_tall_picture_is_read_in_parts_and_the_line_says_so(
 ) -> None:
     question = {"en": "Extract all text.", "zh": "提取图中的所有文字"}[language]
     sent = Sent("list.png", "image/png", saved(tall_print(items(2)), "PNG"))
-    [expected] = await directly(demo, (question, (sent.data,)))
+    [expected] = await says(demo, (question, (sent.data,)))
     async with visit(platform, demo, tmp_path, language=language) as (_, guest):
         seen = await guest.ask(question, sent)
         assert shows(seen.words, expected)
@@ -192,7 +205,7 @@ async def test_a_tall_picture_is_read_in_parts_and_the_line_says_so(
 
 
 async def test_a_table_can_be_taken_along_as_csv(platform: str, demo: Engine, tmp_path: Path) -> None:
-    [expected] = await directly(demo, (TABLE, (sample("chart"),)))
+    [expected] = await says(demo, (TABLE, (sample("chart"),)))
     tables = find_tables(expected)
     assert tables
     async with visit(platform, demo, tmp_path) as (_, guest):
@@ -253,7 +266,7 @@ async def test_each_command_asks_its_question(platform: str, demo: Engine, tmp_p
     words = "the price" if name == "where" else ""
     question = SHORTHANDS[name].asked(words, Translator("en"))
     assert question
-    async with visit(platform, demo, tmp_path) as (home, guest):
+    async with visit(platform, demo, tmp_path, sampling=BRIEF) as (home, guest):
         await guest.ask(f"{'/' if platform == 'telegram' else ''}{name} {words}".strip(), png("product"))
         [summary] = (await home.store.summaries()).summaries
         asked = (await home.store.outline(summary.id)).turns
@@ -283,7 +296,7 @@ async def test_bots_workflows_and_channels_are_answered_where_a_setting_says_so(
         pytest.skip("programs ask over REST and /v1")
     if (platform, who) in (("telegram", "workflow"), ("slack", "channel")):
         pytest.skip("there is no such thing")
-    [expected] = await directly(demo, (TOTAL, (sample("invoice"),)))
+    [expected] = await says(demo, (TOTAL, (sample("invoice"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):
         assert not await guest.mentioned_by(who, TOTAL, png("invoice"))
     other = tmp_path / "other"
@@ -330,14 +343,14 @@ async def test_where_nothing_is_kept_a_question_is_forgotten(platform: str, demo
 async def test_an_edited_question_is_answered_in_the_place_of_its_answer(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:
-    answers = [(await directly(demo, (question, (sample("invoice"),))))[0] for question in (TOTAL, "Extract all text.")]
+    answers = [(await says(demo, (question, (sample("invoice"),))))[0] for question in (TOTAL, "Extract all text.")]
     async with visit(platform, demo, tmp_path) as (_, guest):
         assert shows((await guest.ask(TOTAL, png("invoice"))).words, answers[0])
         assert shows((await guest.edit("Extract all text.")).words, answers[1])
 
 
 async def test_a_conversation_can_be_taken_along_as_a_zip(platform: str, demo: Engine, tmp_path: Path) -> None:
-    [expected] = await directly(demo, (PRICE, (sample("product"),)))
+    [expected] = await says(demo, (PRICE, (sample("product"),)))
     async with visit(platform, demo, tmp_path) as (_, guest):
         await guest.ask(PRICE, png("product"))
         with zipfile.ZipFile(io.BytesIO(await guest.export())) as archive:
@@ -362,7 +375,7 @@ async def test_pages_of_a_pdf_heic_and_tiff_are_read(platform: str, demo: Engine
             assert (opened.pages, opened.page_count) == ((page,), of)
             turns.append((question, opened.images))
             seen = await guest.ask(question, file)
-            assert shows(seen.words, (await directly(demo, *turns))[-1])
+            assert shows(seen.words, (await says(demo, *turns))[-1])
             assert (f"Pages looked at: {page} of {of}." in seen.words) == (of > 1)
 
 
@@ -372,7 +385,7 @@ async def test_a_later_question_names_a_page_that_was_left_out(platform: str, de
     one = ImagesConfig(page_limit=1)
     first, third = [(await open_document(paper.data, f"page {page}", one)).images for page in (1, 3)]
     later = "And page 3: what is the price?"
-    expected = await directly(demo, (TOTAL, first), (later, third))
+    expected = await says(demo, (TOTAL, first), (later, third))
     async with visit(platform, demo, tmp_path, one) as (_, guest):
         seen = await guest.ask(TOTAL, paper)
         assert shows(seen.words, expected[0])
@@ -386,7 +399,7 @@ async def test_while_one_waits_place_estimate_and_what_happens_are_told(
     platform: str, demo: Engine, tmp_path: Path
 ) -> None:
     language = "zh" if platform == "slack" else "en"
-    await directly(demo, (TOTAL, (sample("invoice"),)), (PRICE, ()))  # from then on its speeds are known
+    await says(demo, (TOTAL, (sample("invoice"),)), (PRICE, ()))  # from then on its speeds are known
     shades = random.sample(range(256), 9)  # that nobody has looked at before: what was seen needs no line
     *crowd, mine = [saved(PilImage.new("RGB", (512, 384), (*os.urandom(2), shade)), "PNG") for shade in shades]
     async with visit(platform, demo, tmp_path, language=language) as (_, guest):
@@ -394,10 +407,14 @@ async def test_while_one_waits_place_estimate_and_what_happens_are_told(
         others = [asyncio.create_task(directly(demo, ("What is it?", (picture,)))) for picture in pictures]
         while not demo.stats().running:  # they all came at once
             await asyncio.sleep(0.01)
-        seen = await guest.ask({"en": "What is it?", "zh": "这是什么？"}[language], Sent("mine.png", "image/png", mine))
-        for other in others:
+        question = {"en": "What is it?", "zh": "这是什么？"}[language]
+        asking = asyncio.create_task(guest.ask(question, Sent("mine.png", "image/png", mine)))
+        while not (asking.done() or any(re.search(IN_LINE[language], text) for text in guest.shown())):
+            await asyncio.sleep(0.01)
+        for other in others:  # they have been waited for, and may go
             other.cancel()
         await asyncio.gather(*others, return_exceptions=True)
+        seen = await asking
     told = "\n".join(seen.states)
     assert re.search(IN_LINE[language], told), told
     assert {"en": "Looking at picture 1 of 1 …", "zh": "正在看第 1 张图片（共 1 张）…"}[language] in told, told

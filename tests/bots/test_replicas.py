@@ -22,6 +22,7 @@ from core.quota import Quota, QuotaConfig
 from core.replica import PRESENCE, SLOT, Replica
 from core.revision import Revision
 from core.uptime import uptime
+from core.wish import Wish
 from storage.store import Store, StoreConfig
 from tests.bots.echo.replica import replica
 from tests.fakes import ScriptedEngine
@@ -142,6 +143,18 @@ async def test_edits_and_stop_reach_the_replica_that_answers(store: Store, datab
     assert len({line["by"] for line in lines(file, "asked")}) == 1
 
 
+async def test_what_was_stopped_is_not_answered_by_the_replica_that_takes_it_over(
+    store: Store, database_url: str, file: Path
+) -> None:
+    await begin(store, ["echo:1"])
+    await store.put("echo", "k1", "echo:1", payload("1"))
+    assert await store.wish("k1", Wish.STOP)
+    async with replica(database_url, file, 60):
+        await until_answered(store)
+    assert [line["text"] for line in lines(file, "text")] == ["(stopped)"]
+    assert not lines(file, "asked")
+
+
 async def test_a_deleted_question_gets_no_answer_from_the_replica_that_works_on_it(
     store: Store, database_url: str, file: Path
 ) -> None:
@@ -152,6 +165,17 @@ async def test_a_deleted_question_gets_no_answer_from_the_replica_that_works_on_
         await other.dispatcher.withdraw("k1")
         await until_answered(store)
     assert not lines(file, "text")
+
+
+async def test_a_deletion_is_stored_where_its_message_is_only_on_its_way_to_another_replica(
+    store: Store, database_url: str, file: Path
+) -> None:
+    async with replica(database_url, file, 60) as one:
+        assert await store.claim_lease("echo:1", "another", SECONDS)
+        await one.dispatcher.inbox.receive("k1", "echo:1", payload("1"))
+        await one.dispatcher.withdraw("k1")
+        [message] = await store.unfinished("echo")
+    assert message.withdrawn
 
 
 async def test_whom_an_admin_blocks_at_one_replica_none_answers(store: Store, database_url: str, file: Path) -> None:

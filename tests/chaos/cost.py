@@ -156,7 +156,9 @@ class Services:
             await connection.close()
 
 
-async def measure(folder: Path, case: Case, database: str, conversations: int, questions: int) -> Cost:
+async def measure(
+    folder: Path, case: Case, database: str, conversations: int, questions: int, idle_s: float = IDLE_S
+) -> Cost:
     """So many conversations on the web and in Telegram each, with a picture and so many questions."""
     engine, dice, cost = (
         FakeEngine(usual=says("It is a picture with some words and a few numbers on it.")),
@@ -172,7 +174,7 @@ async def measure(folder: Path, case: Case, database: str, conversations: int, q
             await _ask_on_the_web(Cost(), services, 2, [port], number)
         await _ask_in_telegram(Cost(), services, telegram, 1, FIRST_CHAT)
         before, began = services.spent(), time.monotonic()
-        await asyncio.sleep(IDLE_S)
+        await asyncio.sleep(idle_s)
         idle_cpu, idle_statements = _rates(before, services.spent(), time.monotonic() - began)
         before, began = services.spent(), time.monotonic()
         turns = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)

@@ -65,9 +65,9 @@ def _held(replaced: Any) -> Any:
         STOPPED.set()
         return stopped
 
-    return stop if replaced.__name__ == "stop" else answer_and_wait
+    return answer_and_wait if inspect.iscoroutinefunction(replaced) else stop
 
 
 HELD = Mutant(  # no fault, but time for a kill or a stop
-    "answers end when one is stopped", ("core.engine.engine:Engine.answer", "core.assistant:Assistant.stop"), _held, ()
+    "answers end when one is stopped", ("core.engine.engine:Engine.answer", "core.stop:Stop.request"), _held, ()
 )

@@ -154,13 +154,13 @@ def _oldest_skipped(unfinished: Any) -> Any:
     return unfinished_but_one
 
 
-@MUTANTS.add("stop ends everybody's answers", "core.conversation_lock:ConversationLocks.stop", seen_by=["other words"])
-def _stops_all(_: Any) -> Any:
-    def stop_all(turns: Any, conversation_id: str) -> bool:
-        stopped = conversation_id in turns._running
-        for running in turns._running.values():
-            running.cancel()
-        return stopped
+@MUTANTS.add("stop ends everybody's answers", "core.stop:Stop.request", seen_by=["other words"])
+def _stops_all(request: Any) -> Any:
+    def stop_all(stop: Any) -> bool:
+        for task in asyncio.all_tasks():
+            if getattr(task.get_coro(), "__qualname__", "").endswith("Engine.answer"):
+                task.cancel()
+        return bool(request(stop))
 
     return stop_all
 

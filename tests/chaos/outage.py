@@ -92,7 +92,9 @@ class Outage:
         return "\n".join([*lines, "", f"Made: {made}. Questions that were not answered: {failed}."])
 
 
-async def measure(folder: Path, attack: Attack, rounds: int, questions: int) -> Outage:
+async def measure(
+    folder: Path, attack: Attack, rounds: int, questions: int, settle_s: float = SETTLE_SECONDS
+) -> Outage:
     """So many questions in each round, quiet and attacked."""
     outage, dice = Outage(), random.Random(1)
     async with Site(folder, ["web"], dice) as site:
@@ -109,11 +111,11 @@ async def measure(folder: Path, attack: Attack, rounds: int, questions: int) -> 
                     outage.calm = replace(outage.quiet)
                 attackers = await begin(site.url, conversation, attack)
                 try:
-                    await asyncio.sleep(SETTLE_SECONDS)
+                    await asyncio.sleep(settle_s)
                     await _live(outage.attacked, somebody, site, log, questions)
                 finally:
                     outage.made += await end(attackers)
-                await asyncio.sleep(SETTLE_SECONDS)
+                await asyncio.sleep(settle_s)
                 print(f"round {number + 1} of {rounds}\n{outage}", file=sys.stderr, flush=True)
     return outage
 

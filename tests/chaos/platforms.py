@@ -21,6 +21,7 @@ from tests.bots.telegram.server import TOKEN, BotApi
 from tests.bots.telegram.server import Fault as TelegramFault
 from tests.chaos.noise import CHANNEL, malformed_event, malformed_update
 from tests.chaos.stubborn import StubbornWorkspace, StubbornWorld
+from tests.running_time import Stalls
 
 TELEGRAM_FAULTS: tuple[TelegramFault, ...] = ("429", "500", "garbage", "hang", "drop before", "drop after", "late")
 SLACK_FAULTS = ("busy", "before", "after", "cut", "slow")
@@ -63,7 +64,8 @@ TRANSPORTS = {  # how a platform's events come in, and what the config says then
     },
     "slack": {"socket": 'app_token = "{app_token}"\n', "HTTP": 'signing_secret = "{secret}"\n'},
 }
-EXCUSED_S = 3.0  # after such a time whoever posted a placeholder has written it down, or has died of something else
+# After such a time, while the machine runs, whoever posted a placeholder has written it down or died of something else.
+EXCUSED_S = 3.0
 POSTS = ("sendMessage", "chat.postMessage", "chat.startStream")
 HOOK_SECRET = "a-secret-of-the-storm"
 SLACK_EVENTS = "/slack/events"
@@ -207,13 +209,14 @@ class Platforms:
         self._dice = dice
         self._failed_posts: list[float] = []  # by the monotonic clock
         self._silent: list[float] = []  # when a service died, slept, or could not write anything down
+        self.stalls = Stalls()
 
     async def __aenter__(self) -> "Platforms":
         self._stack = AsyncExitStack()
         await self._stack.enter_async_context(self.telegram)
         await self._stack.enter_async_context(self.slack)
-        self._posting = asyncio.create_task(self._post_updates())
-        self._stack.push_async_callback(self._stop_posting)
+        self._background = [asyncio.create_task(work) for work in (self._post_updates(), self.stalls.watch())]
+        self._stack.push_async_callback(self._stop_background)
         self.telegram.trouble = self._on_telegram
         self.slack.fault = self._on_slack
         return self
@@ -265,11 +268,12 @@ class Platforms:
     def is_excused(self, posted: float) -> bool:
         """Whether something went wrong around that moment, so that nobody could know of what was posted."""
         moments = (*self._failed_posts, *self._silent)
-        return any(posted - EXCUSED_S <= moment <= posted + EXCUSED_S for moment in moments)
+        return any(self.stalls.seconds_between(posted, moment) <= EXCUSED_S for moment in moments)
 
     def is_untold(self, chat_id: int, message_id: int, posted: float) -> bool:
         """Whether Telegram's reply to this very post got lost, or whoever wrote it may have died right after it."""
-        died = any(posted <= moment <= posted + EXCUSED_S for moment in self._silent)
+        later = [moment for moment in self._silent if posted <= moment]
+        died = any(self.stalls.seconds_between(posted, moment) <= EXCUSED_S for moment in later)
         return died or (chat_id, message_id) in self.telegram.untold
 
     @property
@@ -308,9 +312,10 @@ class Platforms:
         """For as long as a webhook is set, whether anybody is there or not."""
         await self.telegram.post_updates()
 
-    async def _stop_posting(self) -> None:
-        self._posting.cancel()
-        await asyncio.gather(self._posting, return_exceptions=True)
+    async def _stop_background(self) -> None:
+        for task in self._background:
+            task.cancel()
+        await asyncio.gather(*self._background, return_exceptions=True)
 
     def _on_telegram(self, method: str) -> TelegramFault | None:
         if self._fails("telegram", method):

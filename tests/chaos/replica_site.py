@@ -23,11 +23,12 @@ from tests.chaos.platforms import WRITES
 from tests.chaos.site import START_S, Site
 from tests.chaos.tcp_gate import SocksGate, TcpGate
 from tests.ports import free_port
+from tests.running_time import within
 from tests.storage.postgres import Cluster
 
 AT_ONCE = 2 * ASKED_AT_ONCE  # questions of a person: after a kill some may count a while longer
 LOOK_S = 0.5  # between two looks of the balancer at a replica
-PATIENCE_S = 2.0  # that it waits for an answer then
+PATIENCE_S = 2.0  # that it waits for an answer then, while the machine runs
 OWN_NAME = re.compile(r"replica (\S+), which says this")
 WRITE = re.compile(rf"POST /(?:bot[^/]+|api)/((?:{'|'.join(map(re.escape, WRITES))})\w*)".encode())
 LEASED = "SELECT name, owner FROM leases WHERE until > extract(epoch FROM clock_timestamp())"
@@ -232,11 +233,11 @@ class ReplicaSite(Site):
     async def _look_at(self, member: Member) -> None:
         """See whether it is ready, as a balancer does, and learn its name."""
         url = f"http://127.0.0.1:{member.port}/readyz"
-        async with httpx.AsyncClient(timeout=PATIENCE_S, trust_env=False) as client:
+        async with httpx.AsyncClient(timeout=None, trust_env=False) as client:
             while True:
                 up = False
-                with suppress(httpx.TransportError):
-                    answer = await client.get(url)
+                with suppress(httpx.TransportError, TimeoutError):
+                    answer = await within(PATIENCE_S, client.get(url))
                     up = answer.status_code == 200
                     if name := OWN_NAME.search(answer.text):
                         member.name = name[1]

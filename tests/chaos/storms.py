@@ -21,10 +21,11 @@ from tests.chaos.fate import set_clock
 from tests.chaos.ledger import Ledger
 from tests.chaos.nursery import ROOT
 from tests.chaos.site import Site
+from tests.running_time import pass_by
 
 CLOCK_S = 400 * 24 * 3600.0  # the clock is moved by at most so much, to either side
 LASTS_S = (2.0, 8.0)  # how long a kind of weather stays
-SETTLED_S = 2.5  # after a change, at least: an answer of /readyz holds for one second
+SETTLED_S = 2.5  # after a change, while the machine runs, at least: an answer of /readyz holds for one second
 MENDED_S = 90.0  # until /readyz says what is true, at most; a question that found no memory counts for one minute
 SPARE_BYTES = (0, 32 << 20)  # that the service may still take where memory is short
 READY, UNREADY = 200, 503
@@ -73,7 +74,7 @@ class Storms:
     @asynccontextmanager
     async def weather(self, truth: Truth) -> AsyncIterator[None]:
         self.truth = None
-        await asyncio.sleep(SETTLED_S)
+        await pass_by(SETTLED_S)
         if truth.status is not None:  # a busy machine needs longer
             await self._until_said(truth)
         self.truth = truth

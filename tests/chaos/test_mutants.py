@@ -11,7 +11,7 @@ from tests.chaos.mutant import HELD, Mutant, found
 from tests.chaos.mutants import MUTANTS
 from tests.chaos.mutation import NO_FAULT, PLANS, Trial, try_out
 
-SELVES = ("self", "inbox", "turns", "quota")  # what a method's own object is called
+SELVES = ("self", "inbox", "stop", "quota")  # what a method's own object is called
 
 
 def test_every_mutant_replaces_functions_that_are_there() -> None:

@@ -15,7 +15,7 @@ from tests.heaps import heaps
 @pytest.mark.timeout(600)
 async def test_somebody_is_answered_while_the_service_is_attacked_in_three_ways(tmp_path: Path) -> None:
     """How long that takes is `make attacks`' to say: no test here depends on the machine's speed."""
-    outage = await measure(tmp_path, Attack(sockets=20, exports=3, files=3), rounds=1, questions=2)
+    outage = await measure(tmp_path, Attack(sockets=20, exports=3, files=3), rounds=1, questions=2, settle_s=0.5)
     assert outage.quiet.errors == outage.attacked.errors == []
     assert len(outage.attacked.begun) == 2
     assert set(outage.made) == {"refused, then silent", "exports that nobody reads", "heavy files"}

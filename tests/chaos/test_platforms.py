@@ -12,7 +12,7 @@ from aiohttp import web
 
 from tests.bots.telegram.person import Person
 from tests.chaos import platforms
-from tests.chaos.platforms import SLACK_EVENTS, Slack, Telegram
+from tests.chaos.platforms import SLACK_EVENTS, Platforms, Slack, Telegram
 from tests.chaos.stubborn import StubbornWorkspace
 
 WEBHOOK = {"url": "https://bot.test/hook", "secret_token": "x", "allowed_updates": ["message"]}
@@ -112,6 +112,17 @@ async def test_telegram_posts_nothing_once_the_bot_polls(monkeypatch: pytest.Mon
         await telegram._post_again(client, update)
         await telegram._post_until_taken(client, update)
     assert (telegram.posted, telegram.unconfirmed) == ([], 1)
+
+
+def test_a_stall_of_the_machine_uses_up_no_excuse() -> None:
+    platforms = Platforms(["telegram"], random.Random(1))
+    platforms.excuse()
+    [died] = platforms._silent
+    assert platforms.is_excused(died - 1) and not platforms.is_excused(died - 5)
+    assert not platforms.is_untold(1, 1, died - 5)
+    platforms.stalls.note(died - 4.5, died - 0.5)
+    assert platforms.is_excused(died - 5) and platforms.is_untold(1, 1, died - 5)
+    assert not platforms.is_excused(died - 9)
 
 
 async def test_each_copy_of_an_event_of_slack_is_posted_to_another_service() -> None:

@@ -14,6 +14,7 @@ from core.image import Image
 from core.picture_names import named_pictures
 from core.quota import QuotaConfig
 from core.sampling import Sampling
+from core.stop import Stop
 from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, describe, image
 from tests.writing import hang_up, writing
 
@@ -47,7 +48,7 @@ async def test_what_is_told_of_an_answer_adds_up_to_it() -> None:
 
 async def test_what_was_stopped_before_it_began_is_not_written_and_ends_as_stopped() -> None:
     bot, engine, history = assistant()
-    answer = await bot.ask("c", Question("what?", (image(),)), "1", is_stopped=lambda: True)
+    answer = await bot.ask("c", Question("what?", (image(),)), "1", stop=Stop(True))
     assert answer == Answer("", Ending.STOPPED)
     assert engine.asked == []
     saved = await history.answered("1")

@@ -5,9 +5,12 @@ from contextlib import suppress
 
 import pytest
 
+from core import inbox as inboxes
+from core import single_replica
 from core.errors import StoreDown
 from core.inbox import Gathering, Inbox
-from core.stored_message import StoredMessage
+from core.single_replica import SingleReplica
+from core.stored_message import OpenMessage, StoredMessage
 from tests.fakes import MemoryMailbox
 
 
@@ -506,3 +509,113 @@ async def test_a_revised_message_does_not_outlive_its_inbox() -> None:
     await inbox.close()
     assert not inbox.waiting("c")
     assert [message.payload for message in await mailbox.unfinished("telegram")] == ["better"]
+
+
+class Doubtful(MemoryMailbox):
+    """A mailbox in which some messages are, though that was reported as failed. It is down for so many reads."""
+
+    def __init__(self, down: int) -> None:
+        super().__init__()
+        self.doubt = asyncio.Event()
+        self.down = down
+
+    async def open_messages(self, owner: str) -> list[OpenMessage]:
+        self._read()
+        return [OpenMessage(m.id, m.adapter, m.conversation_id) for m in self.messages if m.id not in self.finished]
+
+    async def unfinished_in(self, adapter: str, conversation_id: str) -> list[StoredMessage]:
+        self._read()
+        return await super().unfinished_in(adapter, conversation_id)
+
+    def _read(self) -> None:
+        if self.down:
+            self.down -= 1
+            raise StoreDown("The database is away.")
+
+
+@pytest.mark.parametrize("down", [0, 1, 2, 3, 4])
+async def test_what_is_stored_although_that_seemed_to_fail_is_worked_on_once_in_its_order(
+    monkeypatch: pytest.MonkeyPatch, down: int
+) -> None:
+    monkeypatch.setattr(single_replica, "ON_ITS_WAY_SECONDS", 0.01)
+    monkeypatch.setattr(inboxes, "DOWN_SECONDS", 0.01)
+    mailbox, desk = Doubtful(down), Desk()
+    leases = SingleReplica(mailbox)
+    looking = asyncio.create_task(leases.run())
+    inbox = Inbox(mailbox, "telegram", desk.work, leases=leases)
+    await inbox.receive("k0", "another", "0")
+    await until_idle(inbox, "another")
+    desk.gate.clear()
+    await inbox.receive("k1", "busy", "1")
+    for key, conversation in (("k2", "busy"), ("k3", "idle")):
+        await mailbox.put("telegram", key, conversation, key[1])
+        assert not await inbox.receive(key, conversation, key[1])  # the platform sends it again
+    await inbox.receive("k4", "busy", "4")
+    mailbox.doubt.set()
+    while inbox.find("k3") is None or not inbox.waiting("busy"):
+        await asyncio.sleep(0.001)
+    desk.gate.set()
+    while await mailbox.unfinished("telegram"):
+        await asyncio.sleep(0.001)
+    await until_idle(inbox, "busy", "idle")
+    looking.cancel()
+    assert sorted(payload for [payload] in desk.done) == ["0", "1", "2", "3", "4"]
+    assert [payload for [payload] in desk.done if payload in "124"] == ["1", "2", "4"]
+
+
+async def test_a_message_that_is_let_in_while_its_end_is_stored_is_worked_on_again() -> None:
+    stored = asyncio.Event()
+
+    class Slow(MemoryMailbox):
+        async def finish(self, message_ids: Sequence[int], digests: Collection[str] | None = None) -> None:
+            await stored.wait()
+            await super().finish(message_ids, digests)
+
+    mailbox, desk = Slow(), Desk()
+    inbox = Inbox(mailbox, "telegram", desk.work)
+    await inbox.receive("k1", "c", "1")
+    while not desk.done:
+        await asyncio.sleep(0.001)
+    inbox.take_up_again(mailbox.messages[0])
+    stored.set()
+    await until_idle(inbox, "c")
+    assert desk.done == [["1"], ["1"]]
+
+
+async def test_the_pause_before_the_next_attempt_ends_when_the_message_is_stopped() -> None:
+    mailbox, tried = MemoryMailbox(), list[bool]()
+
+    async def work(messages: Sequence[StoredMessage]) -> None:
+        tried.append(messages[0].stop.requested)
+        if len(tried) == 1:
+            raise OSError("disk full")
+
+    inbox = Inbox(mailbox, "telegram", work, pauses_s=(3600.0,))
+    await inbox.receive("k1", "c", "k1")
+    while not tried:
+        await asyncio.sleep(0)
+    first = inbox.first("c")
+    assert first and first.stop.request()
+    async with asyncio.timeout(30):
+        await until_idle(inbox, "c")
+    assert tried == [False, True]
+
+
+async def test_a_message_that_was_stopped_is_worked_on_with_its_new_words() -> None:
+    desk, mailbox = Desk(), MemoryMailbox()
+    stopped: list[bool] = []
+
+    async def work(messages: Sequence[StoredMessage]) -> None:
+        stopped.append(messages[0].stop.requested)
+        await desk.work(messages)
+
+    desk.gate.clear()
+    inbox = Inbox(mailbox, "telegram", work)
+    await inbox.receive("k1", "c", "k1")
+    await until_begun(desk)
+    first = inbox.first("c")
+    assert first and first.stop.request()
+    desk.gate.set()
+    assert await inbox.revise(mailbox.messages[0], "better")
+    await until_idle(inbox, "c")
+    assert (desk.done, stopped) == ([["better"]], [False, False])

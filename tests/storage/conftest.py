@@ -1,13 +1,15 @@
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 
 from storage.store import Store, StoreConfig
 from storage.transfer import sqlite_url
 from tests.storage.machine import Machine
-from tests.storage.postgres import cluster, execute
+from tests.storage.postgres import execute
 
 
 @pytest.fixture
@@ -27,10 +29,18 @@ async def store(path: Path, machine: Machine) -> AsyncIterator[Store]:
     await store.close()
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    """The address of a PostgreSQL server."""
-    with cluster() as url:
+@asynccontextmanager
+async def new_database(postgres: str) -> AsyncIterator[str]:
+    name = f"db_{secrets.token_hex(8)}"
+    await execute(postgres, f"CREATE DATABASE {name}")
+    yield f"{postgres.rpartition('/')[0]}/{name}"
+    await execute(postgres, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server(postgres: str) -> AsyncIterator[str]:
+    """The address of a PostgreSQL server, and in it of a database for one file of tests."""
+    async with new_database(postgres) as url:
         yield url
 
 
@@ -40,8 +50,5 @@ async def url(request: pytest.FixtureRequest, path: Path) -> AsyncIterator[str]:
     if request.param == "sqlite":
         yield sqlite_url(path)
         return
-    server = request.getfixturevalue("server")
-    name = f"db_{secrets.token_hex(8)}"
-    await execute(server, f"CREATE DATABASE {name}")
-    yield server.rpartition("/")[0] + f"/{name}"
-    await execute(server, f"DROP DATABASE {name} WITH (FORCE)")
+    async with new_database(request.getfixturevalue("postgres")) as url:
+        yield url

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 from sqlalchemy import Engine, event
 
 from core.errors import OperatorError
@@ -73,6 +74,21 @@ async def back_up(database: Path, file: Path) -> Path:
 async def made(store: Store, path: Path, tmp_path: Path) -> Path:
     await fill(store)
     return await back_up(path, tmp_path / "answers.backup")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def any_backup(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("any")
+    store = await Store.open(StoreConfig(url=sqlite_url(folder / "answers.db"), ratings=True))
+    await fill(store)
+    await store.close()
+    return await back_up(folder / "answers.db", folder / "answers.backup")
+
+
+@pytest.fixture
+def copied(any_backup: Path, tmp_path: Path) -> Path:
+    """Return a backup of some database, where it does not matter of which: each takes more than a second to make."""
+    return Path(shutil.copy(any_backup, tmp_path))
 
 
 @pytest.fixture
@@ -243,11 +259,11 @@ def change(file: Path, statement: str) -> None:
     ],
 )
 async def test_a_file_that_is_no_whole_backup_is_refused_before_anything_is_written(
-    made: Path, new: Path, damage: Callable[[Path], Any], sentence: str
+    copied: Path, new: Path, damage: Callable[[Path], Any], sentence: str
 ) -> None:
-    damage(made)
+    damage(copied)
     with pytest.raises(OperatorError, match=sentence):
-        await backup.restore(made, sqlite_url(new), silent)
+        await backup.restore(copied, sqlite_url(new), silent)
     assert not is_there(new)
 
 
@@ -261,12 +277,12 @@ async def test_a_backup_on_a_disk_that_cannot_be_written_is_read(made: Path, new
     assert rows(path.parent / "new.db") == rows(path)
 
 
-async def test_a_database_with_something_in_it_is_left_as_it_is(made: Path, new: Path) -> None:
+async def test_a_database_with_something_in_it_is_left_as_it_is(copied: Path, new: Path) -> None:
     other = await Store.open(StoreConfig(url=sqlite_url(new)))
     await other.put("telegram", "u1", "telegram:1:0", "a question that waits")
     await other.close()
     with pytest.raises(OperatorError, match="is not empty"):
-        await backup.restore(made, sqlite_url(new), silent)
+        await backup.restore(copied, sqlite_url(new), silent)
     other = await Store.open(StoreConfig(url=sqlite_url(new)))
     assert [message.payload for message in await other.unfinished("telegram")] == ["a question that waits"]
     await other.close()
@@ -278,25 +294,25 @@ async def test_a_database_that_a_start_has_made_and_nobody_used_is_empty(made: P
     assert rows(new) == rows(path)
 
 
-async def test_a_database_of_something_else_is_left_as_it_is(made: Path, new: Path) -> None:
+async def test_a_database_of_something_else_is_left_as_it_is(copied: Path, new: Path) -> None:
     new.parent.mkdir()
     change(new, "CREATE TABLE messages (id INTEGER)")
     with pytest.raises(OperatorError, match="cannot be written"):
-        await backup.restore(made, sqlite_url(new), silent)
+        await backup.restore(copied, sqlite_url(new), silent)
     change(new, "INSERT INTO messages VALUES (1)")
 
 
-async def test_a_failed_restore_changes_nothing(made: Path, new: Path) -> None:
+async def test_a_failed_restore_changes_nothing(copied: Path, new: Path) -> None:
     def interrupted(what: str, done: int, total: int) -> None:
         if what.startswith("Comparing turns"):
             raise asyncio.CancelledError
 
     with pytest.raises(asyncio.CancelledError):
-        await backup.restore(made, sqlite_url(new), interrupted)
+        await backup.restore(copied, sqlite_url(new), interrupted)
     assert not is_there(new)
     await (await Store.open(StoreConfig(url=sqlite_url(new)))).close()
     with pytest.raises(asyncio.CancelledError):
-        await backup.restore(made, sqlite_url(new), interrupted)
+        await backup.restore(copied, sqlite_url(new), interrupted)
     store = await Store.open(StoreConfig(url=sqlite_url(new)))
     assert not (await store.summaries()).summaries
     await store.close()
@@ -359,9 +375,9 @@ async def test_a_backup_of_an_older_versions_database_is_one_of_this_version(
     await store.close()
 
 
-async def test_a_backup_that_an_older_version_made_is_upgraded(made: Path, new: Path) -> None:
+async def test_a_backup_that_an_older_version_made_is_upgraded(tmp_path: Path, new: Path) -> None:
     """Its tables lack what came later, and its fingerprint is of what it has."""
-    older = made.with_name("older")
+    older = tmp_path / "older"
     migrated(older, "0009")
     change(older, "INSERT INTO blocked VALUES ('12', 1e9)")
     change(older, "CREATE TABLE backup (name TEXT PRIMARY KEY, value TEXT NOT NULL)")

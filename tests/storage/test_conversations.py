@@ -2,7 +2,7 @@ import asyncio
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import pytest
 from core.answer import Answer, Ending
 from core.conversation import Conversation, Picture, Question, Turn
 from core.pseudonym import pseudonym
-from storage import conversations, turns
+from storage import turns
 from storage.clock import DAY_SECONDS
 from storage.conversations import TURNS_AT_ONCE
 from storage.store import Store, StoreConfig
@@ -431,12 +431,12 @@ async def test_a_long_conversation_is_read_a_few_turns_at_a_time(
             passes += 1
             await asyncio.sleep(0)
 
-    def counted(row: object, shown: tuple[Picture, ...]) -> Turn:
+    def counted(row: object, shown: Sequence[tuple[int, Picture | None]]) -> Turn:
         made[passes] += 1
         return make(row, shown)
 
-    make = turns.as_turn
-    monkeypatch.setattr(conversations, "as_turn", counted)
+    make = turns._as_turn
+    monkeypatch.setattr(turns, "_as_turn", counted)
     ticking = asyncio.create_task(tick())
     try:
         conversation = await store.load("web:1")

@@ -5,6 +5,7 @@ import pytest
 
 from core.errors import Busy
 from core.stored_message import StoredMessage
+from core.wish import Wish
 from storage.clock import DAY_SECONDS
 from storage.store import Store, StoreConfig
 from tests.storage.machine import Machine
@@ -44,6 +45,24 @@ async def test_unfinished_messages_come_oldest_first_with_what_was_sent(store: S
     assert [(message.key, message.posted_ids) for message in found] == [("u3", ("100", "101")), ("u2", ())]
     assert third in found
     assert await store.unfinished("slack") == []
+
+
+async def test_a_message_that_was_deleted_stays_so_when_its_answer_is_stopped(store: Store) -> None:
+    for key in ("u1", "u2"):
+        await put(store, key)
+    assert await store.wish("u1", Wish.WITHDRAW)
+    for key in ("u1", "u2"):
+        assert await store.wish(key, Wish.STOP)
+    found = await store.unfinished("telegram")
+    assert [(message.withdrawn, message.stop.requested) for message in found] == [(True, False), (False, True)]
+
+
+async def test_new_words_of_a_message_that_was_stopped_are_answered(store: Store) -> None:
+    message = await put(store, "u1")
+    await store.wish("u1", Wish.STOP)
+    await store.rewrite(message.id, "other words")
+    [found] = await store.unfinished("telegram")
+    assert not found.stop.requested
 
 
 async def test_a_finished_message_keeps_only_its_key(store: Store, path: Path) -> None:

@@ -83,7 +83,7 @@ async def marked(
     known: Version, number: Number, receiver: WithReceiver, _: WholeInMemory, of: Drawing = ""
 ) -> Response:
     turn = known.turns[-1]
-    found = labelled(pointed_at(turn, known.pictures))
+    found = labelled(pointed_at(turn, known))
     boxes = next((boxes for it, boxes in found.items() if it.number == number), None)
     image = await receiver.store.numbered_picture(known.id, number) if boxes else None
     if not boxes or image is None or turn.answer is None:

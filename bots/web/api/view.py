@@ -134,7 +134,7 @@ class Viewer:
         markdown = as_markdown(grounding.text, [asked.text for asked in known.turns]) or words
         here = f"{self.path}/api/v1/conversations/{known.id}/turns/{len(known.turns)}"
         possible = available_actions(turn, self.image_tokens)
-        pictures = pointed_at(turn, known.pictures)
+        pictures = pointed_at(turn, known)
         drawing = drawing_of(answer)
         which = f"version={version}" if version else ""  # of the earlier ones
         return AnswerView(

@@ -11,6 +11,7 @@ from bots.conversing.services import Services
 from bots.telegram.platform import TELEGRAM
 from core.assistant import Assistant
 from core.i18n import Translator
+from core.stop import Stop
 from storage.store import Store, StoreConfig
 from tests.fakes import ScriptedEngine, image
 
@@ -27,7 +28,7 @@ async def test_an_answer_that_is_saved_stays_whole_when_showing_it_again_is_stop
         text="What is it?",
         images=(image(),),
     )
-    stopped = replace(request, hooks=ReplyHooks(is_stopped=lambda: True))
+    stopped = replace(request, hooks=ReplyHooks(stop=Stop(True)))
     try:
         shown = await respond(request, services, Translator("en"), lambda event: None)
         assert "What is it?" in shown.text

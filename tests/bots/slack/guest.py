@@ -80,6 +80,9 @@ class SlackGuest:
         await self.settled()
         return "\n".join(map(said, self.workspace.answers("C0GENERAL", asked)))
 
+    def shown(self) -> tuple[str, ...]:
+        return tuple(text for _, text in self.workspace.statuses)
+
     def marks(self) -> tuple[int, int]:
         return len(self.workspace.reactions), len(set(self.workspace.reacted))
 
@@ -112,6 +115,5 @@ class SlackGuest:
         files = {file["name"]: file["data"] for message in messages for file in message.get("files", ())}
         words = "\n".join(said(message) for message in messages if not message.get("files"))
         labels = tuple(each["text"]["text"] for message in messages for each in buttons(message))
-        states = tuple(text for _, text in self.workspace.statuses)
         handle = next((message for message in messages if buttons(message)), messages[-1] if messages else None)
-        return Seen(words, labels, files, states, handle)
+        return Seen(words, labels, files, self.shown(), handle)

@@ -127,13 +127,16 @@ async def answers_at_once(
     async def record(_: object) -> None:
         pass
 
+    async def stop() -> None:
+        pass
+
     async def answer(number: int) -> str:
         asked = workspace.ts()
         workspace.channels[CHANNEL].append({"ts": asked, "user": f"U{number}", "text": "?"})
         place = Place(CHANNEL, asked, asked, f"U{number}", "T0TEAM")
         translator = Translator("en")
         message = StoredMessage(number, "slack", f"slack:{number}", "", "")
-        streams = Streams(slack, place, message.key, abilities, lambda: None)
+        streams = Streams(slack, place, message.key, abilities, stop)
         sender, buttons = Sender(slack, place, message, streams), Buttons(place, message.key, translator)
         draft = SlackDraft(slack, sender, Status(slack, place, abilities), buttons, 1.2)
         await reply(computed(words, pause), draft, translator, (), record)

@@ -21,6 +21,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.bots.slack.workspace import APP, BOT, SECRET, TEAM, Json, Refusal, Workspace
+from tests.running_time import within
 
 RETRY_LIMIT_S = 2.0  # between two tries; Slack waits minutes
 LOGIN_PAGE = "<!DOCTYPE html><html><body>Sign in to Slack</body></html>"
@@ -41,8 +42,8 @@ class Fault:
 class FakeSlack:
     """`http_url` makes it deliver there, not over WebSockets. `ack_s` is how long it waits for an acknowledgement.
 
-    `trigger_s` is how long a window may be opened after what calls for it: Slack's three seconds are too few for a busy
-    machine.
+    That counts while the machine runs, see `tests.running_time`. `trigger_s` is how long a window may be opened after
+    what calls for it: Slack's three seconds are too few for a busy machine.
     """
 
     workspace: Workspace = field(default_factory=Workspace)
@@ -271,7 +272,7 @@ class FakeSlack:
             message |= {"retry_attempt": attempt, "retry_reason": "timeout" if attempt else ""}
         try:
             await sockets[-1].send_json(message)
-            await asyncio.wait_for(acknowledged, self.ack_s)
+            await within(self.ack_s, acknowledged)
         except (TimeoutError, ConnectionError):
             return False
         finally:
@@ -289,15 +290,15 @@ class FakeSlack:
             headers |= {"X-Slack-Retry-Num": str(attempt), "X-Slack-Retry-Reason": "http_timeout"}
         headers |= signed(body, secret)
         try:
-            timeout = aiohttp.ClientTimeout(total=self.ack_s)
-            async with self._session.post(
-                self.http_url, data=body.encode(), headers=headers, timeout=timeout
-            ) as answer:
-                if answer.content_type == "application/json" and (words := await answer.text()):
-                    self.told.append(json.loads(words))
-                return answer.status == 200
+            return await within(self.ack_s, self._post_once(self.http_url, body, headers))
         except (aiohttp.ClientError, TimeoutError):
             return False
+
+    async def _post_once(self, url: str, body: str, headers: dict[str, str]) -> bool:
+        async with self._session.post(url, data=body.encode(), headers=headers) as answer:
+            if answer.content_type == "application/json" and (words := await answer.text()):
+                self.told.append(json.loads(words))
+            return answer.status == 200
 
     async def drop_sockets(self, warn: bool = False) -> None:
         """With `warn`, Slack says that it will, and leaves the rest to the bot."""

@@ -71,6 +71,22 @@ async def test_the_word_stop_ends_the_answer(scene: Scene) -> None:
         assert len(scene.slack.workspace.answers("C0GENERAL", asked)) == 1
 
 
+async def test_a_message_that_is_edited_into_the_word_stop_ends_the_answer(scene: Scene) -> None:
+    async with scene.bot(streaming="edit"):
+        asked = scene.ask()
+        await scene.answer(asked)
+        helped = scene.slack.says(f"{ME} help", thread=asked)
+        await scene.finished(asked, 2)
+        scene.engine.gate = asyncio.Event()
+        scene.slack.says(f"{ME} and now?", thread=asked)
+        while not scene.engine.running:
+            await asyncio.sleep(0.01)
+        scene.slack.edits("C0GENERAL", helped, f"{ME} stop")
+        answers = [said(message) for message in await scene.finished(asked, 3)]
+    assert answers[1] == "Nothing is being written just now."
+    assert answers[2].endswith("(stopped)")
+
+
 @pytest.mark.parametrize(("streaming", "last"), [("native", "chat.stopStream"), ("edit", "chat.update")])
 async def test_the_word_stop_after_the_last_edit_is_told_that_nothing_is_written(
     scene: Scene, monkeypatch: pytest.MonkeyPatch, streaming: str, last: str

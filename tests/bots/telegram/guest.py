@@ -86,6 +86,9 @@ class TelegramGuest:
         await self.settled()
         return "\n".join(message["text"] for message in chat.by_bot())
 
+    def shown(self) -> tuple[str, ...]:
+        return tuple(text for states in self.chat.states.values() for _, text in states)
+
     def marks(self) -> tuple[int, int]:
         return len(self.chat.reactions), len(set(self.chat.reacted))
 

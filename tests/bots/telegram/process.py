@@ -26,7 +26,7 @@ SECRET = "a-secret-of-the-tests"
 
 async def main(api_url: str, database: str, pause: float, way: str, lease_seconds: float) -> None:
     store = await Store.open(StoreConfig(url=database))
-    leases = Replica(store, lease_seconds) if store.database.shared else SingleReplica()
+    leases = Replica(store, lease_seconds) if store.database.shared else SingleReplica(store)
     values = {"token": TOKEN, "api_url": api_url, "allow": "*", "receipt": False, "interval_seconds": 1}
     if way == "webhook":
         hook = "https://bot.example.org/hook"

@@ -124,7 +124,7 @@ class BotApi:
 
     async def post_updates(self) -> None:
         """Post updates to the webhook at `posts_to`, and repeat each until it is accepted."""
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(verify=False) as client:  # as it reads no certificates, it is there at once
             while True:
                 await asyncio.sleep(0.01)
                 if not (self.posts and self.webhook and self._updates):

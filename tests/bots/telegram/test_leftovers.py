@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +49,34 @@ async def test_what_was_posted_while_the_reply_was_lost_is_found_and_taken_away(
     assert team.chat.by_bot()[-1]["text"].startswith("Answer to 'one'")
     assert {message["message_id"] for message in (theirs, question, talk)} <= set(team.chat.messages)
     assert before in team.chat.by_bot()
+
+
+@pytest.mark.usefixtures("quick")
+async def test_the_search_goes_on_once_the_database_works_again(
+    reached: BotApi, ann: Chatting, engine: ScriptedEngine, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, away, lost = tmp_path / "answers.db", tmp_path / "away.db", ["sendMessage"]
+
+    def trouble(method: str) -> Fault | None:
+        if method == "editMessageReplyMarkup" and path.exists():  # as the search does
+            with closing(sqlite3.connect(path)) as database:
+                [recorded] = database.execute("SELECT count(*) FROM deliveries").fetchone()
+            if not recorded:
+                return "429"
+            path.rename(away)
+        if method not in lost:
+            return None
+        lost.remove(method)
+        return "drop after"
+
+    reached.trouble, engine.gate = trouble, asyncio.Event()
+    ann.person.shows(photo(), "What is this?")
+    await until(lambda: "the database does not work" in caplog.text)
+    reached.trouble = lambda method: None
+    away.rename(path)
+    await until(lambda: reached.calls["deleteMessage"] == 1)
+    engine.gate.set()
+    await until(lambda: len(ann.chat.by_bot()) == 1 and is_finished(ann.chat.by_bot()[0]))
 
 
 @pytest.mark.usefixtures("quick")

@@ -10,7 +10,7 @@ import httpx
 from bots.conversing.answer_action import AnswerAction
 from core.i18n import Translator
 from tests.bots.guest import Home, Seen, Sent
-from tests.bots.web.conftest import events_of
+from tests.bots.web.conftest import events_in
 
 API = "/api/v1"
 
@@ -28,6 +28,7 @@ class WebGuest:
         self._translator = translator
         self._conversation = ""
         self._last: Any = None
+        self._heard = ""  # of the stream of the last answer
 
     async def ask(self, text: str, *files: Sent) -> Seen:
         fields = {"query": text, "stream": "true", "html": "true"}
@@ -75,6 +76,10 @@ class WebGuest:
     async def mentioned_by(self, who: str, text: str, file: Sent) -> str:
         raise NotImplementedError
 
+    def shown(self) -> tuple[str, ...]:
+        whole, _, _ = self._heard.rpartition("\n\n")
+        return tuple(self._said(*event) for event in events_in(whole))
+
     def marks(self) -> tuple[int, int]:
         return 0, 0  # a page has no reactions
 
@@ -96,7 +101,11 @@ class WebGuest:
 
     async def _stream(self, address: str, **body: Any) -> Seen:
         headers = {"Idempotency-Key": secrets.token_hex(16)}
-        events = events_of(await self._client.post(address, headers=headers, **body))
+        self._heard = ""
+        async with self._client.stream("POST", address, headers=headers, **body) as response:
+            async for text in response.aiter_text():
+                self._heard += text
+        events = events_in(self._heard)
         name, done = events[-1]
         if name == "error":
             return Seen(done["detail"])
@@ -109,7 +118,7 @@ class WebGuest:
         }
         buttons = tuple(action.label(self._translator) for action, there in actions.items() if there)
         words = "\n\n".join(filter(None, [done["text"], done["receipt"], *done["notes"]]))
-        return Seen(words, buttons, files, tuple(self._said(*event) for event in events), done)
+        return Seen(words, buttons, files, self.shown(), done)
 
     def _said(self, name: str, data: Any) -> str:
         """As the page says it."""

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image as Pillow
 
 from core.answer import Answer, Ending
-from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, moved, pointed_at, visible
+from core.answers.boxes import Box, Grounding, draw, find_boxes, mark, moved, placed, pointed_at, visible
 from core.conversation import Conversation, Picture, Question, Turn
 from core.i18n import Translator
 from core.image import Image
@@ -147,12 +147,33 @@ async def test_the_picture_that_an_answer_points_into_comes_back_marked() -> Non
 
 
 async def test_a_follow_up_points_into_the_last_picture_that_its_conversation_had() -> None:
-    pictures = [Picture(number, await white()) for number in (1, 2)]
+    known = await conversation_of(2)
     turn = Turn("And where is that?", (), Answer(fenced(CAT), Ending.DONE))
-    assert [picture.number for picture in pointed_at(turn, pictures)] == [2]
+    assert [picture.number for picture in pointed_at(turn, known)] == [2]
     for question in ("Where is that in picture 1?", "图1中的总额在哪里？", "第1张图中的总额在哪里？"):
-        assert [picture.number for picture in pointed_at(replace(turn, text=question), pictures)] == [1]
+        assert [picture.number for picture in pointed_at(replace(turn, text=question), known)] == [1]
     assert pointed_at(turn) == {}
+
+
+async def conversation_of(pictures: int) -> Conversation:
+    """A question about each of so many pictures."""
+    turns = [Turn("?", (Picture(number, await white()),)) for number in range(1, pictures + 1)]
+    return Conversation("t:1", tuple(turns))
+
+
+async def test_what_pointed_into_a_removed_picture_points_into_no_other() -> None:
+    known = (await conversation_of(3)).without({2})
+    answer = Answer(fenced(CAT), Ending.DONE)
+    asked = replace(known.turns[1], answer=answer)
+    assert asked.removed == (2,)
+    assert pointed_at(asked, known.until(2)) == {}
+    follow_up = Turn("And where is that?", (), answer)
+    assert pointed_at(follow_up, known.until(2)) == {}
+    assert [picture.number for picture in pointed_at(follow_up, known)] == [3]
+    assert pointed_at(replace(follow_up, text="Where is that in picture 2?"), known) == {}
+    both = replace(follow_up, answer=Answer(f"Picture 1: {fenced(CAT)} Picture 2: {fenced(CAT)}", Ending.DONE))
+    assert [picture.number for picture in pointed_at(both, known)] == [1]
+    assert [number for number, _ in placed(both, known)] == [1, 2]
 
 
 def test_a_box_of_endless_digits_stays_as_it_was_written() -> None:
