@@ -1,4 +1,4 @@
-"""Load the demo model once for all tests of the platforms, run PostgreSQL for several services, shorten pauses."""
+"""Load the demo model once for all tests of the platforms, empty a database for several services, shorten pauses."""
 
 import asyncio
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from core.engine import EngineConfig
 from core.engine.config import Kind
 from core.engine.engine import Engine
 from tests.core.engine.any_tiny import make_other
-from tests.storage.postgres import cluster, execute
+from tests.storage.postgres import execute
 
 # The same examples each time, however long one takes: what fails fails by a change, and not by chance.
 settings.register_profile("tests", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -46,13 +46,6 @@ def reference(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureR
     engine = asyncio.run(Engine.start(config))
     yield engine
     asyncio.run(engine.close())
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    """Run a server, and return the address of its first database."""
-    with cluster() as url:
-        yield url
 
 
 @pytest.fixture

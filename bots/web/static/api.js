@@ -8,6 +8,8 @@ const ROOT = HERE + "api/v1";
 const SLOWEST_BYTES_PER_MS = 4; // the server cuts what comes more slowly
 const OPENING_MS = 300_000; // for the server to open a file
 
+export let signedOut = false; // the page is leaving for the sign-in
+
 // `quiet` is for what nobody is waiting for: it sends nobody to sign in.
 export const get = (path, { quiet = false } = {}) => reach(path, {}, { quiet });
 export const remove = (path) => reach(path, { method: "DELETE" });
@@ -19,6 +21,12 @@ export const post = (path, fields = {}) => reach(path, { method: "POST", body: f
 export function upload(path, file, fields) {
   const patience = OPENING_MS + file.size / SLOWEST_BYTES_PER_MS;
   return reach(path, { method: "POST", body: form({ ...fields, image: file }) }, { patience });
+}
+
+// What has to arrive though the page is being left. Browsers let it go on with at most 64 KB, and tell nobody how it ends.
+export function leaveBehind(path, fields, key) {
+  const options = { method: "POST", body: form(fields), headers: { "Idempotency-Key": key }, keepalive: true };
+  fetch(ROOT + path, options).catch(() => {});
 }
 
 // Yields [name, data] of the server's events until "done" or "error"; throws `Lost` when they end before.
@@ -63,7 +71,10 @@ async function* request(path, options, { quiet = false, ...limits }) {
   try {
     yield* pieces(ROOT + path, options, limits);
   } catch (error) {
-    if (error.status === 401 && !quiet) location.assign(HERE + "login" + location.hash); // which comes back with the one who signed in
+    if (error.status === 401 && !quiet) {
+      signedOut = true;
+      location.assign(HERE + "login" + location.hash); // which comes back with the one who signed in
+    }
     throw error;
   }
 }

@@ -2,10 +2,11 @@
 
 import { element, iconButton } from "./element.js";
 import { sends } from "./keys.js";
+import { forgetEdit, keepEdit } from "./typed.js";
 import { say } from "./words.js";
 
 export class Asked {
-  // `turn` offers: page, edit(words)
+  // `turn` offers: page, number, edit(words)
   constructor(turn, text, pictures) {
     this.turn = turn;
     this.words = element("div", { class: "words" });
@@ -19,7 +20,6 @@ export class Asked {
 
   show(text) {
     this.text = text;
-    this.#close();
     this.words.replaceChildren(element("span", { class: "unseen" }, say("You asked:") + " "), text);
   }
 
@@ -42,7 +42,8 @@ export class Asked {
     const ask = element("button", { class: "primary" }, say("Ask"));
     const cancel = element("button", { type: "button", onclick: () => this.#giveUp() }, say("Cancel"));
     const check = () => (ask.disabled = !field.value.trim());
-    const form = element("form", { class: "edit", oninput: check }, field, element("div", { class: "choices" }, cancel, ask));
+    const typed = () => (check(), keepEdit(this.turn, field.value));
+    const form = element("form", { class: "edit", oninput: typed }, field, element("div", { class: "choices" }, cancel, ask));
     form.onsubmit = (event) => {
       event.preventDefault();
       this.turn.edit(field.value.trim());
@@ -61,18 +62,21 @@ export class Asked {
     this.said.hidden = true;
     this.node.append(form);
     field.value = words;
+    if (words !== this.text) keepEdit(this.turn, words);
     check();
     if (focused) field.focus();
   }
 
-  #giveUp() {
-    this.#close();
-    (this.opener.hidden ? this.turn.answered : this.opener).focus();
-  }
-
-  #close() {
+  // Its words are asked, or given up.
+  close() {
+    forgetEdit(this.turn);
     this.said.hidden = false;
     this.form?.remove();
     this.form = null;
+  }
+
+  #giveUp() {
+    this.close();
+    (this.opener.hidden ? this.turn.answered : this.opener).focus();
   }
 }

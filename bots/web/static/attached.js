@@ -1,10 +1,17 @@
 // The pictures of the next question: uploaded as soon as they are chosen, so that they are looked at while one types.
 // They belong to one conversation, also when another one is opened while they are on their way.
 
-import { get, path, remove, upload } from "./api.js";
+import { get, path, remove, signedOut, upload } from "./api.js";
 import { ofNew } from "./beginning.js";
 import { element, icon } from "./element.js";
 import { say } from "./words.js";
+
+const onTheirWay = new Set(); // pictures of all conversations
+
+// They would be lost with the page.
+addEventListener("beforeunload", (event) => {
+  if (!signedOut && [...onTheirWay].some(({ unwanted }) => !unwanted)) event.preventDefault();
+});
 
 export class Attached {
   // `page` offers: attached, began(id), removed(numbers), complain(sentence), pages, view(source, number), changed(), limit, uploadBytes
@@ -70,7 +77,8 @@ export class Attached {
         continue;
       }
       const picture = this.#place({ number: null, url: URL.createObjectURL(file) });
-      this.queue = this.queue.then(() => this.#send(file, picture));
+      onTheirWay.add(picture);
+      this.queue = this.queue.then(() => this.#send(file, picture)).finally(() => onTheirWay.delete(picture));
     }
   }
 
@@ -82,7 +90,7 @@ export class Attached {
   }
 
   async #send(file, picture) {
-    if (!this.pictures.includes(picture)) return; // removed while it waited
+    if (picture.unwanted) return; // removed while it waited
     try {
       const answer = await upload("/pictures", file, { conversation: this.conversation, settings: this.conversation ? null : ofNew() });
       this.conversation = answer.conversation;

@@ -1,8 +1,8 @@
-// Questions that wait until the answers before them are there. This tab keeps each, also through a reload and a new
-// sign-in, until the server has it; who goes to another conversation leaves them to the server, which answers them in
-// their order.
+// Questions that the server has not got yet: one on its way, and those that wait until the answers before them are there.
+// This tab keeps each, also through a reload and a new sign-in; who goes to another conversation leaves them to the
+// server, which answers them in their order.
 
-import { events, newKey } from "./api.js";
+import { events, leaveBehind } from "./api.js";
 import { requestOf } from "./reading.js";
 import { atSignOut } from "./sign_out.js";
 
@@ -10,10 +10,11 @@ const LIMIT = 3; // with the one that is answered the server takes four
 const NAME = "line";
 
 export class Line {
-  // `page` offers: conversation, takenBack(entry)
+  // `page` offers: conversation, reading, takenBack(entry)
   constructor(page) {
     this.page = page;
-    this.entries = []; // { turn, where, fields, key, sent }: `sent` is with the server already
+    this.entries = []; // those that wait: { turn, where, fields, key, sent }: `sent` is with the server already
+    addEventListener("pagehide", () => this.#part());
     atSignOut(() => sessionStorage.removeItem(NAME));
   }
 
@@ -21,19 +22,31 @@ export class Line {
     return this.entries.length >= LIMIT;
   }
 
-  add(turn, where, fields, key = newKey(), sent = false) {
+  add(turn, where, fields, key, sent) {
     const entry = { turn, where, fields, key, sent };
     this.entries.push(entry);
     turn.wait(fields.query, sent ? null : () => this.#takeBack(entry));
-    if (!sent) this.#keep(entry);
   }
 
-  // It stays kept until the server has it.
+  // Whether it is being asked, or waits.
+  asks(where) {
+    return this.page.reading.turn?.request[0] === where || this.entries.some((entry) => entry.where === where);
+  }
+
+  // Until `forget`.
+  keep(turn, where, fields, key) {
+    const kept = read();
+    if (kept.some((other) => other.key === key)) return; // since it waited, or since before a reload
+    const { number, text, pictures } = turn;
+    const asked = { text: fields.query ?? text, pictures, turn: number || null, again: where.endsWith("/retry") };
+    write([...kept, { conversation: this.page.conversation, where, fields, key, ...asked }]);
+  }
+
   next() {
     return this.entries.shift();
   }
 
-  // What this tab keeps of the conversation.
+  // What this tab keeps of the conversation, each as the server would describe it.
   get kept() {
     return read().filter(({ conversation }) => conversation === this.page.conversation);
   }
@@ -64,11 +77,9 @@ export class Line {
     this.page.takenBack(entry);
   }
 
-  #keep({ turn, where, fields, key }) {
-    const kept = read();
-    if (kept.some((other) => other.key === key)) return; // since before a reload
-    const { asked, pictures } = turn;
-    write([...kept, { conversation: this.page.conversation, where, fields, key, text: asked.text, pictures }]);
+  // The page is left. What is on its way arrives; what waits may be taken back after a reload.
+  #part() {
+    for (const { where, fields, key } of this.kept) if (key === this.page.reading.key) leaveBehind(...requestOf(where, fields), key);
   }
 }
 

@@ -1,6 +1,6 @@
 // The page: one conversation at a time, named by the address's #fragment, so that reload and back work.
 
-import { get, path, post, remove } from "./api.js";
+import { get, newKey, path, post, remove } from "./api.js";
 import { Attached } from "./attached.js";
 import { forgetAtSignOut } from "./beginning.js";
 import { listen } from "./composer.js";
@@ -17,7 +17,7 @@ import { Scroller } from "./scroller.js";
 import { whileSeen } from "./seen.js";
 import { Sidebar } from "./sidebar.js";
 import { Thread } from "./thread.js";
-import { keepTyped, taken } from "./typed.js";
+import { keepTyped, refused, taken } from "./typed.js";
 import { Viewer } from "./viewer.js";
 import { say } from "./words.js";
 
@@ -94,6 +94,8 @@ class Page {
   // The list is here: what is shown may have been changed in another tab, or on another device.
   async listed() {
     const { attached, conversation, moment, opening } = this;
+    const named = location.hash.slice(1);
+    if (named && !conversation && !opening.id && attached.empty && !this.#inHand) return this.open(named); // it could not be had before
     const entry = this.sidebar.find(conversation);
     const changed = entry ? entry.writing || entry.updated !== this.updated : this.sidebar.whole && this.thread.saved;
     if (this.#inHand || !changed) return;
@@ -122,15 +124,15 @@ class Page {
     if (!this.reading.turn) return; // the reader has left
     this.began(id);
     this.line.forget(this.reading.key);
-    taken(this.reading.turn.text);
     this.sidebar.load(); // it is listed from now on, also for who leaves before it is answered
   }
 
   answered(key, turn) {
     this.line.forget(key);
+    if (turn.failed && !turn.begun && !turn.number) refused(turn.text);
     this.thread.dropTwin(turn);
     const next = this.line.next();
-    if (next) this.#read(next.turn, next.where, next.fields, next.key);
+    if (next) this.#read(next.turn, next.where, next.fields, next.key, next.sent);
     this.drawn();
     this.sidebar.load();
   }
@@ -192,10 +194,16 @@ class Page {
   }
 
   async sample(address, question) {
+    if (this.preparing) return; // pressed twice
+    this.complain("");
+    this.#prepare(true);
     await this.ready;
     const { attached } = this;
-    const picture = await (await fetch(address)).blob();
+    const response = await fetch(address).catch(() => null);
+    const picture = response?.ok && (await response.blob().catch(() => null));
     if (!attached.current) return;
+    this.#prepare(false);
+    if (!picture) return this.complain(new Lost().message);
     attached.add([picture]);
     await this.ask(question);
   }
@@ -204,6 +212,7 @@ class Page {
   edit(turn, query) {
     if (this.#reads()) return;
     this.opening = {};
+    turn.asked.close();
     this.#read(turn, path(this.conversation, `/turns/${turn.number}/edit`), { query });
   }
 
@@ -218,9 +227,9 @@ class Page {
 
   // The same question about the same pictures, less shrunk.
   smallPrint(turn) {
-    if (this.isFull()) return;
-    const next = this.thread.add({ text: turn.text, pictures: turn.pictures });
-    this.#follow(next, path(this.conversation, `/turns/${turn.number}/smallprint`), {});
+    const where = path(this.conversation, `/turns/${turn.number}/smallprint`);
+    if (this.line.asks(where) || this.isFull()) return;
+    this.#follow(this.thread.add({ text: turn.text, pictures: turn.pictures }), where, {});
   }
 
   // The rest of an answer that became too long.
@@ -306,13 +315,18 @@ class Page {
 
   // From the conversation, for good.
   async removePicture(number) {
+    const { conversation } = this;
     if (!(await confirmed(say("Remove picture {number} from the conversation for good?", { number })))) return;
     try {
-      await remove(path(this.conversation, `/pictures/${number}`));
+      await remove(path(conversation, `/pictures/${number}`));
     } catch (error) {
       return this.complain(error.message);
     }
-    await this.open(this.conversation, { again: true });
+    if (conversation !== this.conversation) return;
+    this.moment = {};
+    this.removed([number]);
+    this.updated = ""; // what else goes with it is drawn with the list
+    this.sidebar.load();
     announce(say("Picture {number} is removed.", { number }));
   }
 
@@ -343,25 +357,31 @@ class Page {
     return answered;
   }
 
-  // Reads along where answers are being written already, and asks what still waits in this tab.
+  // Reads along where answers are being written already, and asks what this tab still keeps.
   #join(asking) {
-    for (const open of asking) this.#joinOne(open);
+    for (const open of asking) this.#read(this.#turnOf(open), ...this.#requestOf(open), open.key, true);
     for (const { key } of asking) this.line.forget(key);
-    for (const { where, fields, key, ...asked } of this.line.kept) this.#read(this.thread.add(asked), where, fields, key);
+    for (const kept of this.line.kept) this.#read(this.#turnOf(kept), kept.where, kept.fields, kept.key);
   }
 
-  #joinOne(open) {
+  // What is answered anew, or a new one.
+  #turnOf({ again, turn, text, pictures }) {
+    const known = again ? this.thread.last : turn && this.thread.find(turn);
+    return known || this.thread.add({ text, pictures });
+  }
+
+  #requestOf({ again, turn, text: query }) {
     const { conversation } = this;
-    if (open.again) this.#read(this.thread.last, path(conversation, "/retry"), {}, open.key, true);
-    else if (open.turn) this.#read(this.thread.find(open.turn), path(conversation, `/turns/${open.turn}/edit`), { query: open.text }, open.key, true);
-    else this.#read(this.thread.add(open), "/analyze", { query: open.text, conversation }, open.key, true);
+    if (again) return [path(conversation, "/retry"), {}];
+    return turn ? [path(conversation, `/turns/${turn}/edit`), { query }] : ["/analyze", { query, conversation }];
   }
 
   // Reads the answer, or lets the question wait for those before it; `sent` says that the server has it.
-  #read(turn, where, fields, key, sent) {
+  #read(turn, where, fields, key = newKey(), sent = false) {
     this.moment = {};
-    if (!this.reading.turn) return this.reading.follow(turn, where, fields, key);
+    if (!sent) this.line.keep(turn, where, fields, key);
     taken(fields.query);
+    if (!this.reading.turn) return this.reading.follow(turn, where, fields, key);
     this.line.add(turn, where, fields, key, sent);
   }
 
@@ -390,9 +410,10 @@ class Page {
 
   #leave() {
     this.moment = {};
+    for (const dialog of [byId("viewer"), byId("confirm")]) dialog.close(); // they are about what goes
     this.line.leave();
     this.reading.leave();
-    this.preparing = false;
+    if (this.loaded) this.preparing = false; // what is sent while the page loads waits for that
     this.updated = "";
     this.attached.clear();
     this.thread.clear();

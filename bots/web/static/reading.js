@@ -1,6 +1,6 @@
 // The answer that is read on this page: at most one at a time. It is written whether or not somebody reads it.
 
-import { newKey, path, post } from "./api.js";
+import { path, post } from "./api.js";
 import { asking } from "./asking.js";
 import { announce } from "./element.js";
 
@@ -23,7 +23,7 @@ export class Reading {
   }
 
   // Asks, or reads along if something was asked under the key before. Returns once it is answered, refused or left.
-  async follow(turn, where, fields, key = newKey()) {
+  async follow(turn, where, fields, key) {
     const abort = new AbortController();
     const running = (this.running = { turn, key, abort });
     turn.request = [where, fields];

@@ -11,26 +11,26 @@ const dialog = byId("settings");
 const form = dialog.querySelector("form");
 const instructions = byId("instructions");
 const language = byId("language");
-let shownOn = null; // the page
-let conversation = null; // whose settings are shown
-let known = {}; // what they were when the panel was opened
+let shown = null; // { page, conversation, known }: whose settings are shown, and what they were when the panel was opened
+let latest = null; // the wish to see some
+let saving = Promise.resolve();
 
 // `page` offers: ready, conversation, attached, complain(sentence)
 export async function openSettings(page) {
-  await page.ready;
-  const wanted = page.conversation;
-  let found;
+  const wish = (latest = {});
+  await Promise.all([page.ready, saving]);
+  const { conversation } = page;
+  const gone = () => wish !== latest || dialog.open || conversation !== page.conversation; // pressed again, or the reader has gone on
+  let known;
   try {
-    found = wanted ? await get(path(wanted, "/settings")) : JSON.parse(ofNew());
+    known = (conversation ? await get(path(conversation, "/settings")) : JSON.parse(ofNew())) ?? {};
   } catch (error) {
-    return page.complain(error.message);
+    return gone() || page.complain(error.message);
   }
-  if (dialog.open || wanted !== page.conversation) return; // pressed twice, or the reader has gone on
-  shownOn = page;
-  conversation = wanted;
-  known = found ?? {};
-  byId("settings-title").textContent = wanted ? say("How I answer in this conversation") : say("New conversations in this browser");
-  const draft = JSON.parse(sessionStorage.getItem(draftOf(wanted)));
+  if (gone()) return;
+  shown = { page, conversation, known };
+  byId("settings-title").textContent = conversation ? say("How I answer in this conversation") : say("New conversations in this browser");
+  const draft = JSON.parse(sessionStorage.getItem(draftOf(conversation)));
   form.reset();
   for (const [name, value] of Object.entries({ ...known, ...draft })) form.elements.namedItem(name).value = value;
   byId("settings-draft").hidden = !draft;
@@ -44,41 +44,49 @@ export async function openSettings(page) {
 }
 
 form.oninput = () => {
-  sessionStorage.setItem(draftOf(conversation), JSON.stringify(changed()));
+  sessionStorage.setItem(draftOf(shown.conversation), JSON.stringify(changed()));
   check();
 };
-form.onsubmit = async (event) => {
+form.onsubmit = (event) => {
   event.preventDefault();
   const wrong = check();
   if (wrong) return wrong.focus();
-  const whose = conversation;
-  const sent = given();
-  try {
-    if (whose) await put(path(whose, "/settings"), sent);
-    else {
-      keepForNew(sent);
-      setWhatBegins(sent);
-    }
-  } catch (error) {
-    return tell(error.message);
-  }
-  if (whose === conversation && JSON.stringify(sent) !== JSON.stringify(given())) return; // typed on meanwhile
-  close(whose);
-  announce(say("The settings are saved."));
+  const [of, sent] = [shown, given()];
+  saving = saving.then(() => save(of, sent)); // of two requests at once the earlier could be stored last
 };
 byId("close-settings").onclick = () => dialog.close(); // what was changed stays a draft
-byId("discard-settings").onclick = () => close(conversation);
+byId("discard-settings").onclick = () => close();
 
-// A first picture that was on its way has begun a conversation with the settings before.
-async function setWhatBegins(sent) {
-  await shownOn.attached.settled();
-  const begun = shownOn.attached.conversation;
-  if (begun) put(path(begun, "/settings"), sent).catch((error) => shownOn.complain(error.message));
+async function save(of, sent) {
+  const { page, conversation, saved } = of;
+  const wanted = JSON.stringify(sent);
+  if (wanted === saved) return; // pressed twice
+  try {
+    if (conversation) await put(path(conversation, "/settings"), sent);
+    else {
+      keepForNew(sent);
+      setWhatBegins(page, sent);
+    }
+  } catch (error) {
+    return dialog.open ? tell(error.message) : page.complain(error.message);
+  }
+  of.saved = wanted;
+  if (wanted !== JSON.stringify(given())) return; // typed on meanwhile
+  close();
+  announce(say("The settings are saved."));
 }
 
-function close(whose) {
-  sessionStorage.removeItem(draftOf(whose));
-  if (whose === conversation) dialog.close();
+// A first picture that was on its way has begun a conversation with the settings before.
+async function setWhatBegins(page, sent) {
+  const { attached } = page;
+  await attached.settled();
+  const begun = attached.conversation;
+  if (begun) put(path(begun, "/settings"), sent).catch((error) => page.complain(error.message));
+}
+
+function close() {
+  sessionStorage.removeItem(draftOf(shown.conversation));
+  dialog.close();
 }
 
 function given() {
@@ -88,7 +96,7 @@ function given() {
 
 // Only what was changed: the rest may be set elsewhere before it is saved.
 function changed() {
-  return Object.fromEntries(Object.entries(given()).filter(([name, value]) => value !== known[name]));
+  return Object.fromEntries(Object.entries(given()).filter(([name, value]) => value !== shown.known[name]));
 }
 
 function tell(sentence) {

@@ -20,6 +20,7 @@ export class Sidebar {
     this.more = true; // there may be others
     this.count = 0; // so many at least are wanted
     this.words = ""; // that are searched for
+    this.arranged = Promise.resolve();
     this.undo = new Undo(document.getElementById("undo"), this);
     this.field = document.getElementById("search");
     this.field.oninput = () => this.#search();
@@ -150,7 +151,12 @@ export class Sidebar {
     if (name !== null) await this.#arrange(id, { name });
   }
 
-  async #arrange(id, changes) {
+  // One after the other: of two names on their way at once the earlier could be kept.
+  #arrange(id, changes) {
+    return (this.arranged = this.arranged.then(() => this.#change(id, changes)));
+  }
+
+  async #change(id, changes) {
     try {
       await patch(path(id), changes);
     } catch (error) {

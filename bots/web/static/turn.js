@@ -5,6 +5,7 @@ import { copyFrom, richOf } from "./copying.js";
 import { announce, element, icon, iconButton, prose } from "./element.js";
 import { grow } from "./grow.js";
 import { wordsOf } from "./math.js";
+import { editOf } from "./typed.js";
 import { say } from "./words.js";
 
 export class Turn {
@@ -14,7 +15,7 @@ export class Turn {
     this.number = number; // in the conversation, once it was answered
     this.text = text; // of what is answered; while it is asked in other words, `asked` has those
     this.failed = false; // here; the server may have no turn of it
-    this.shown = null; // { html, rating, versions } of its answer
+    this.shown = null; // what `lookOf` its answer says
     this.rating = Promise.resolve(); // until then the server is told of thumbs that were pressed
     this.pictures = pictures;
     this.asked = new Asked(this, text, pictures);
@@ -25,6 +26,8 @@ export class Turn {
     this.answered = element("div", { class: "answered", tabindex: "-1" }, this.status, this.words, this.foot);
     this.node = element("article", { class: "turn" }, this.asked.node, this.answered);
     if (answer) this.finish(answer);
+    const edit = number ? editOf(this) : null;
+    if (edit !== null) this.asked.edit(edit, { focused: false });
   }
 
   // Whether its answer is only here: the server keeps nothing of this conversation.
@@ -45,8 +48,7 @@ export class Turn {
 
   // Whether it looks the same already. What failed here keeps its button.
   shows({ text, pictures, answer }) {
-    const { html, rating, versions } = this.shown ?? {};
-    const same = (html === answer?.html && rating === answer?.rating && versions === answer?.versions) || (this.failed && answer?.ending === "failed");
+    const same = JSON.stringify(this.shown) === JSON.stringify(answer && lookOf(answer)) || (this.failed && answer?.ending === "failed");
     return same && this.text === text && numbersOf(this.pictures) === numbersOf(pictures);
   }
 
@@ -101,6 +103,7 @@ export class Turn {
   begin(words = this.text) {
     this.failed = false;
     this.begun = false;
+    if (editOf(this)?.trim() === words) this.asked.close(); // it was given back at the end of a session
     this.asked.show(words);
     this.#offer(1);
     this.answered.classList.remove("waiting");
@@ -115,7 +118,7 @@ export class Turn {
   finish(answer) {
     this.#end();
     this.text = this.asked.text;
-    this.shown = { html: answer.html, rating: answer.rating, versions: answer.versions };
+    this.shown = lookOf(answer);
     if (answer.number) this.number = answer.number;
     if (answer.pictures) this.#update(answer.pictures);
     this.#write(answer.html);
@@ -173,6 +176,8 @@ export class Turn {
   // Pictures that the conversation no longer has.
   without(numbers) {
     this.#update(this.pictures.filter(({ number }) => !numbers.includes(number)));
+    for (const item of this.words.querySelectorAll(".marked > li")) if (numbers.includes(Number(item.dataset.number))) item.remove();
+    if (this.shown) this.shown.marked = this.shown.marked.filter((number) => !numbers.includes(number));
   }
 
   // A closer look has new pictures.
@@ -186,7 +191,7 @@ export class Turn {
     const shown = element("ul", { class: "marked" });
     for (const { number, url } of marked) {
       const image = element("img", { src: url, alt: say("Picture {number}, with what was found marked in it", { number }) });
-      shown.append(element("li", {}, element("button", { type: "button", class: "view", onclick: () => this.page.viewMarked(url, number) }, image)));
+      shown.append(element("li", { "data-number": number }, element("button", { type: "button", class: "view", onclick: () => this.page.viewMarked(url, number) }, image)));
     }
     return shown;
   }
@@ -230,6 +235,11 @@ export class Turn {
       return iconButton("thumb", label, queue, { class: look, "data-rating": rating, "aria-pressed": String(rating === given) });
     });
   }
+}
+
+// What tells an answer from another one, or from what has become of it.
+function lookOf({ html, rating, versions, marked, receipt, small_print }) {
+  return { html, rating, versions, marked: marked.map(({ number }) => number), receipt, small_print };
 }
 
 function numbersOf(pictures) {

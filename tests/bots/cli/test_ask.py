@@ -27,6 +27,7 @@ from core.pictures.documents import Document, open_document
 from core.settings import ConversationSettings
 from tests.bots.cli.command import told
 from tests.core.engine.any_tiny import make_other
+from tests.core.nine_pages import PAPER, page_numbers
 from tests.core.papers import pdf
 from tests.demo import SAMPLES
 from tests.fakes import Interrupted, MemoryHistory, ScriptedEngine, describe, image
@@ -137,11 +138,10 @@ async def test_in_a_chat_a_refused_question_s_pictures_stay_for_the_next(
 async def test_in_a_chat_each_question_may_name_pages(
     monkeypatch: pytest.MonkeyPatch, opened_for: str, typed: list[str], seen: list[list[int]]
 ) -> None:
-    paper = pdf([f"page {number}" for number in range(1, 10)])
-    pages = {image.id: page for page in range(1, 10) for image in (await open_document(paper, f"page {page}")).images}
+    pages = await page_numbers()
     monkeypatch.setattr(sys, "stdin", io.StringIO("\n".join(typed)))
     history, screen = MemoryHistory(), io.StringIO()
-    documents = [Document((image(),)), await open_document(paper, opened_for)]
+    documents = [Document((image(),)), await open_document(PAPER, opened_for)]
     answerer = LocalAnswerer(Assistant(ScriptedEngine(), history), documents, opened_for)
     await converse(answerer, AnswerOutput(), Console(file=screen, width=200), "", chat=True)
     turns = (await history.load(ID)).turns

@@ -5,11 +5,13 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
+from typer.testing import Result
 
 from bots.cli.person import checked, stored_author
 from bots.slack.message import SlackMessage
@@ -23,6 +25,7 @@ from core.quota import tally_of
 from core.settings import ConversationSettings
 from storage.lock import hold
 from storage.store import Store, StoreConfig
+from tests.bots.cli.command import told
 from tests.bots.cli.test_backup import run
 from tests.bots.telegram.conftest import Chatting, photo, service
 from tests.bots.telegram.person import Person
@@ -41,9 +44,14 @@ def config(folder: Path, database: str = "answers.db") -> dict[str, str]:
     }
 
 
-def said(words: str, *ids: str, folder: Path, database: str = "answers.db") -> str:
-    done = run("person", *words.split(), *ids, environment=config(folder, database))
-    assert done.returncode == 0, done.stderr
+async def tell(*words: str, environment: Mapping[str, str]) -> Result:
+    """Carry out a command here, in a thread, since it runs a loop of its own; a process takes a second to start."""
+    return await asyncio.to_thread(told, *words, environment=environment)
+
+
+async def said(words: str, *ids: str, folder: Path, database: str = "answers.db") -> str:
+    done = await tell("person", *words.split(), *ids, environment=config(folder, database))
+    assert done.exit_code == 0, done.stderr
     return done.stdout + done.stderr
 
 
@@ -69,17 +77,17 @@ async def folder(tmp_path: Path) -> Path:
 async def test_somebody_is_listed_exported_and_deleted_and_no_backup_brings_them_back(folder: Path) -> None:
     counts = "1 of their own, 1 with others\n  questions: 2, of which 0 have rated answers\n  pictures: 2\n"
     alone = counts.replace("1 of their own, 1 with", "2 of their own, 0 with")  # who is left in the group
-    listed = said("list", ANN, folder=folder)
+    listed = await said("list", ANN, folder=folder)
     assert counts in listed and "counts of what they asked within the last day" in listed
     backed_up = await asyncio.to_thread(run, "backup", str(folder / "backup"), environment=config(folder))
     assert backed_up.returncode == 0, backed_up.stderr
     (folder / "cache/computed/model").mkdir(parents=True)
     (folder / "cache/computed/model/rows-1.safetensors").write_bytes(b"computed from somebody's words")
 
-    deleted = said("delete --yes", ANN, folder=folder)
+    deleted = await said("delete --yes", ANN, folder=folder)
     assert counts in deleted and "All of that is deleted" in deleted
-    assert "Nothing is kept of telegram:42." in said("list", ANN, folder=folder)
-    assert alone in said("list", "telegram:43", folder=folder)
+    assert "Nothing is kept of telegram:42." in await said("list", ANN, folder=folder)
+    assert alone in await said("list", "telegram:43", folder=folder)
     assert b"Ann's" not in (folder / "answers.db").read_bytes()
     assert not list((folder / "cache/computed").rglob("*.safetensors"))
     assert (folder / "forgotten.txt").read_text().startswith(f"{pseudonym(ANN)} ")
@@ -87,8 +95,8 @@ async def test_somebody_is_listed_exported_and_deleted_and_no_backup_brings_them
     restored = await asyncio.to_thread(run, "restore", str(folder / "backup"), environment=config(folder, "new.db"))
     assert restored.returncode == 0, restored.stderr
     assert "People who were deleted since then are left out again, with 2 questions" in restored.stderr
-    assert "Nothing is kept of telegram:42." in said("list", ANN, folder=folder, database="new.db")
-    assert alone in said("list", "telegram:43", folder=folder, database="new.db")
+    assert "Nothing is kept of telegram:42." in await said("list", ANN, folder=folder, database="new.db")
+    assert alone in await said("list", "telegram:43", folder=folder, database="new.db")
     assert b"Ann's" not in (folder / "new.db").read_bytes()
 
 
@@ -102,7 +110,7 @@ async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path)
     await store.change_settings("telegram:43:0", ConversationSettings(instructions="Bob's instructions"))
     await store.close()
     file = folder / "ann.zip"
-    assert f"{file} has all" in said(f"export --file {file}", ANN, folder=folder)
+    assert f"{file} has all" in await said(f"export --file {file}", ANN, folder=folder)
     with zipfile.ZipFile(file) as packed:
         names = set(packed.namelist())
         texts = {name: packed.read(name).decode() for name in names if name.endswith((".md", ".json"))}
@@ -119,19 +127,19 @@ async def test_an_export_has_all_of_somebody_and_nothing_of_others(folder: Path)
     colours = {Image.open(io.BytesIO(data)).convert("RGB").resize((1, 1)).getpixel((0, 0)) for data in pictures}
     assert all(red > 200 > 50 > blue for red, _, blue in colours) and len(pictures) >= 2  # type: ignore[misc]
     assert file.stat().st_mode & 0o777 == 0o600
-    again = run("person", "export", ANN, "--file", str(file), environment=config(folder))
-    assert (again.returncode, "exists already" in again.stderr) == (2, True)
+    again = await tell("person", "export", ANN, "--file", str(file), environment=config(folder))
+    assert (again.exit_code, "exists already" in again.stderr) == (2, True)
 
 
 async def test_nothing_is_deleted_while_the_service_runs_or_without_a_yes(folder: Path) -> None:
     with hold(config(folder)["PA_STORAGE_URL"]):
-        refused = run("person", "delete", "--yes", ANN, environment=config(folder))
-        assert refused.returncode == 2
+        refused = await tell("person", "delete", "--yes", ANN, environment=config(folder))
+        assert refused.exit_code == 2
         assert "End it first" in refused.stderr
-        assert "questions: 2" in said("list", ANN, folder=folder)
-    unsure = run("person", "delete", ANN, environment=config(folder))
-    assert unsure.returncode == 1
-    assert "questions: 2" in said("list", ANN, folder=folder)
+        assert "questions: 2" in await said("list", ANN, folder=folder)
+    unsure = await tell("person", "delete", ANN, environment=config(folder))
+    assert unsure.exit_code == 1
+    assert "questions: 2" in await said("list", ANN, folder=folder)
     assert not (folder / "forgotten.txt").exists()
 
 
@@ -140,9 +148,9 @@ async def test_somebody_on_slack_is_known_in_every_workspace_and_has_several_ids
     for person, place in ((EVE, "slack:T1:C1:1.0"), (EVE_ELSEWHERE, "slack:T2:C2:1.0"), (ANN, "telegram:42:0")):
         await ask(store, person, place, "question", picture(person, "cat"))
     await store.close()
-    assert "3 of their own" in said("list", "slack:U1", ANN, folder=tmp_path)
-    assert "2 of their own" in said("delete --yes", "slack:U1", folder=tmp_path)
-    assert "1 of their own" in said("list", "slack:U1", ANN, folder=tmp_path)
+    assert "3 of their own" in await said("list", "slack:U1", ANN, folder=tmp_path)
+    assert "2 of their own" in await said("delete --yes", "slack:U1", folder=tmp_path)
+    assert "1 of their own" in await said("list", "slack:U1", ANN, folder=tmp_path)
 
 
 NO_ID = "is no person's id. Write telegram:12345, slack:U123ABC45"

@@ -20,7 +20,7 @@ from tests.bots.web.test_page import ask, choose, files
 from tests.bots.web.wire import wired
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 
 @dataclass
@@ -205,6 +205,21 @@ async def test_what_failed_stays_where_it_was_asked(browser: Browser, tmp_path: 
         await trouble.get_by_role("button", name="Try again").click()
         await expect(page.locator(".turn .actions")).to_have_count(5)
         await expect(trouble).to_have_count(0)
+
+
+async def test_a_conversation_that_could_not_be_loaded_comes_with_the_connection(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with service(tmp_path, shared_list=True) as web, visit(browser, web.url) as page:
+        path = await begin(page)
+        address = f"**/conversations/{quote(path[2:], safe='')}"
+        await page.route(address, lambda route: route.abort())
+        await page.reload()
+        await expect(page.get_by_role("alert")).to_have_text("There is no connection. Please try again.")
+        await page.unroute(address)
+        await look(page)
+        await expect(page.locator(".turn")).to_have_count(1)
+        await expect(page.locator("#notice")).to_be_hidden()
 
 
 async def test_a_question_sent_before_the_page_is_loaded_goes_where_it_belongs(

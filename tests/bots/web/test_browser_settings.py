@@ -14,7 +14,7 @@ from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
 from tests.bots.web.test_settings_panel import opened
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 HANDS: dict[Hand, dict[str, Any]] = {
     Hand.MOUSE: {},

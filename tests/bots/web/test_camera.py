@@ -3,20 +3,20 @@
 from pathlib import Path
 
 import pytest
-from playwright.async_api import expect
+from playwright.async_api import Browser, expect
 
 from core.i18n import Translator
-from tests.bots.web.browser import PHONE, needs_chromium, started, visit
+from tests.bots.web.browser import PHONE, needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 
 
 @needs_chromium
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("locale", ["en-US", "zh-CN"])
-async def test_a_photo_is_taken_on_a_phone_and_asked_about(tmp_path: Path, locale: str) -> None:
+async def test_a_photo_is_taken_on_a_phone_and_asked_about(browser: Browser, tmp_path: Path, locale: str) -> None:
     label = Translator(locale[:2]).say("Take a photo")
     async with (
-        started() as browser,
         service(tmp_path) as web,
         visit(browser, web.url, **PHONE, locale=locale) as phone,
         visit(browser, web.url, locale=locale) as desk,

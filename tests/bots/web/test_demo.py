@@ -6,19 +6,19 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from core.engine import EngineConfig
 from core.engine.engine import Engine
 from core.model.description import ModelDescription, describe
-from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import service
 from tests.demo import directly, sample
 
-pytestmark = pytest.mark.asyncio(loop_scope="module")
+pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Engine]:
     cache = str(tmp_path_factory.mktemp("cache"))
     engine = await Engine.start(EngineConfig.model_validate({"model": "demo", "cache": cache}))
@@ -38,9 +38,9 @@ async def test_the_api_reads_the_sample_invoice_and_answers_a_follow_up(engine: 
 
 
 @needs_chromium
-async def test_a_first_visitor_reads_the_invoice_and_asks_on(engine: Engine, tmp_path: Path) -> None:
+async def test_a_first_visitor_reads_the_invoice_and_asks_on(browser: Browser, engine: Engine, tmp_path: Path) -> None:
     expected = await directly(engine, ("What is the total?", (sample("invoice-en"),)), ("What is the tax rate?", ()))
-    async with started() as browser, service(tmp_path, engine) as web, visit(browser, web.url) as page:
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
         await page.get_by_role("button", name="What is the total?").click()
         await expect(page.locator(".prose")).to_contain_text(expected[0])
         await expect(page.locator(".actions")).to_have_count(1)
@@ -71,10 +71,9 @@ async def test_the_samples_are_in_the_visitors_language_and_their_first_question
 @needs_chromium
 @pytest.mark.parametrize("path", ["", "/pictures"])
 async def test_the_page_says_that_the_demo_model_is_one_and_where_the_real_one_is(
-    engine: Engine, tmp_path: Path, path: str
+    browser: Browser, engine: Engine, tmp_path: Path, path: str
 ) -> None:
     async with (
-        started() as browser,
         service(tmp_path, engine, model=describe("demo"), path=path) as web,
         visit(browser, web.url + path) as page,
     ):
@@ -102,10 +101,11 @@ async def test_pictures_are_said_to_stay_here_only_where_the_model_is_here(tmp_p
 
 
 @needs_chromium
-async def test_a_picture_without_words_is_asked_what_the_demo_model_knows(engine: Engine, tmp_path: Path) -> None:
+async def test_a_picture_without_words_is_asked_what_the_demo_model_knows(
+    browser: Browser, engine: Engine, tmp_path: Path
+) -> None:
     invoice = FilePayload(name="p.png", mimeType="image/png", buffer=sample("invoice"))
     async with (
-        started() as browser,
         service(tmp_path, engine, model=describe("demo")) as web,
         visit(browser, web.url) as page,
     ):

@@ -7,15 +7,16 @@ import pytest
 from playwright.async_api import APIResponse, Browser, Locator, Page, Request, Route, expect
 
 from core.i18n import Translator
-from tests.bots.web.api.test_pages import PAPER, seen
+from tests.bots.web.api.test_pages import seen
 from tests.bots.web.browser import PHONE, needs_chromium, sound, visit
 from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import ask
+from tests.core.nine_pages import PAPER
 from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 SENT = ("paper.pdf", "application/pdf", PAPER)
 
 

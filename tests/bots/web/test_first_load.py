@@ -9,7 +9,7 @@ from playwright.async_api import Browser, Page, Request, expect
 from tests.bots.web.browser import needs_chromium
 from tests.bots.web.conftest import service
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 MOST_BYTES = 150_000
 

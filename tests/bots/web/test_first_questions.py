@@ -13,7 +13,7 @@ from tests.bots.web.conftest import photo, service
 from tests.bots.web.hand import Hand
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 ENGLISH = ["Describe", "Read text", "As a table", "Translate", "Where is …?"]
 PICTURE = ("red.png", "image/png", photo())

@@ -15,7 +15,7 @@ from tests.bots.web.test_page import ask, choose
 from tests.bots.web.test_real_answers import remember
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 TOKEN = "a-token-for-the-tests"
 ENDLESS = "The first words stay. " + "and more " * 2000
 SELECT = """() => {
@@ -64,10 +64,13 @@ async def test_typed_words_and_the_conversation_are_there_again_after_the_sessio
         await page.get_by_role("button", name="Sign in").click()
         await expect(page.get_by_role("alert")).to_have_text("This is not the token.")
         await sign_in(page)
-        await shows(page.locator(".asked .words"), "First?")
-        await expect(page.locator("#question")).to_have_value("And the second?")
-        await page.locator("#question").press("Enter")
+        if end == "reloading":
+            await shows(page.locator(".asked .words"), "First?")
+            await expect(page.locator("#question")).to_have_value("And the second?")
+            await page.locator("#question").press("Enter")
         await expect(page.locator(".prose").last).to_contain_text("Answer to 'And the second?'")
+        await shows(page.locator(".asked .words"), "First?", "And the second?")
+        await expect(page.locator("#question")).to_have_value("")
 
 
 async def test_who_signs_out_leaves_no_typed_words_behind(browser: Browser, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.bots.web.test_apart import look
 from tests.bots.web.test_page import ask, choose
 from tests.fakes import ScriptedEngine, describe
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 ENDLESS = "The first words stay. " + "and more " * 5000
 

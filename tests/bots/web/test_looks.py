@@ -16,7 +16,7 @@ from tests.bots.web.test_page import ask, choose
 from tests.bots.web.test_real_answers import remember
 from tests.core.papers import pdf
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 LYING: dict[str, Any] = {**PHONE, "viewport": {"width": 640, "height": 360}}
 SIZES = """() => {

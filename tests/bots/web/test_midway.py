@@ -15,7 +15,7 @@ from tests.bots.web.test_list import write_conversations
 from tests.bots.web.test_page import ask, choose, files
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 
 @asynccontextmanager

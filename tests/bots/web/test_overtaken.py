@@ -11,14 +11,14 @@ from playwright.async_api import Browser, Page, expect
 
 from storage.store import StoreConfig
 from tests.bots.web.browser import PATIENCE_MS, UNDO_MS, hold, needs_chromium, visit
-from tests.bots.web.conftest import Web, service
+from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_apart import HeldEngine, look
 from tests.bots.web.test_midway import held
-from tests.bots.web.test_page import ask
+from tests.bots.web.test_page import ask, files
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 DRAWN = "new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))"
 
@@ -63,6 +63,41 @@ async def late(page: Page, path: str) -> Late:
     """The next answer to a request of `path`."""
     await page.evaluate(LATE, path)
     return Late(page, path)
+
+
+# The page's next request to `path` does not leave it before it may.
+SLOW = """(path) => {
+  const own = window.fetch;
+  window.slow ??= {};
+  const request = (window.slow[path] = { made: false });
+  const may = new Promise((leave) => (request.leave = leave));
+  window.fetch = async (where, options) => {
+    if (request.made || !String(where).endsWith(path)) return own(where, options);
+    request.made = true;
+    await Promise.race([may, new Promise((_, end) => options.signal?.addEventListener("abort", end))]);
+    return own(where, options);
+  };
+}"""
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A request that the page has made, and that reaches the server when it may."""
+
+    page: Page
+    path: str
+
+    async def wait(self) -> None:
+        await self.page.wait_for_function("(path) => window.slow[path].made", arg=self.path, timeout=PATIENCE_MS)
+
+    async def leave(self) -> None:
+        await self.page.evaluate("(path) => window.slow[path].leave()", self.path)
+
+
+async def slow(page: Page, path: str) -> Slow:
+    """The next request to `path`."""
+    await page.evaluate(SLOW, path)
+    return Slow(page, path)
 
 
 def read(conversation: str) -> str:
@@ -205,3 +240,151 @@ async def test_the_link_that_was_asked_for_last_is_shown(browser: Browser, tmp_p
         shown = await link.input_value()
         await made.come()
         await expect(link).to_have_value(shown)
+
+
+async def test_a_link_that_is_asked_for_while_sharing_ends_opens_the_conversation(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with two(browser, tmp_path) as (web, page, first, _):
+        await pick(page, "First?", "Share by a link")
+        link = page.locator("#link")
+        await expect(link).to_be_visible()
+        ended = await slow(page, f"{read(first)}/link")
+        await page.get_by_role("button", name="Stop sharing").click()
+        await ended.wait()
+        await pick(page, "First?", "Share by a link")
+        await page.evaluate(DRAWN)
+        async with page.expect_response(lambda it: it.request.method == "DELETE"):
+            await ended.leave()
+        await expect(link).to_be_visible()
+        assert (await web.client.get(await link.input_value())).status_code == 200
+
+
+async def test_settings_that_come_late_do_not_open_again_as_they_were(browser: Browser, tmp_path: Path) -> None:
+    async with two(browser, tmp_path) as (_, page, first, _):
+        panel = page.locator("#settings")
+        early = await late(page, f"{read(first)}/settings")
+        await page.locator("#open-settings").click()
+        await early.wait()
+        await page.locator("#open-settings").click()
+        await page.fill("#language", "German")
+        await page.get_by_role("button", name="Save").click()
+        await expect(panel).to_be_hidden()
+        await early.come()
+        await expect(panel).to_be_hidden()
+
+
+async def test_settings_that_were_saved_last_are_kept(browser: Browser, tmp_path: Path) -> None:
+    async with two(browser, tmp_path) as (web, page, first, _):
+        panel, save = page.locator("#settings"), page.get_by_role("button", name="Save")
+        await page.locator("#open-settings").click()
+        await page.fill("#language", "German")
+        earlier = await slow(page, f"{read(first)}/settings")
+        await save.click()
+        await earlier.wait()
+        await page.fill("#language", "French")
+        await save.click()
+        await page.evaluate(DRAWN)
+        async with page.expect_response(lambda it: "German" in (it.request.post_data or "")):
+            await earlier.leave()
+        await expect(panel).to_be_hidden()
+        assert (await web.store.settings(first)).language == "French"
+
+
+async def test_settings_that_are_saved_twice_do_not_close_when_they_are_open_again(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with two(browser, tmp_path) as (_, page, first, _):
+        panel, sent = page.locator("#settings"), list[str]()
+        page.on("request", lambda it: sent.append(it.url) if it.method == "PUT" else None)
+        await page.locator("#open-settings").click()
+        await page.fill("#language", "German")
+        saved = await late(page, f"{read(first)}/settings")
+        await page.get_by_role("button", name="Save").dblclick()
+        await saved.wait()
+        await page.keyboard.press("Escape")
+        await page.locator("#open-settings").click()
+        await saved.come()
+        await page.fill("#instructions", "More")
+        await expect(panel).to_be_visible()
+        await expect(page.locator("#language")).to_have_value("German")
+        assert len(sent) == 1
+
+
+async def test_settings_of_new_conversations_are_not_given_to_the_one_that_is_opened_meanwhile(
+    browser: Browser, tmp_path: Path
+) -> None:
+    async with two(browser, tmp_path) as (web, page, first, _):
+        await page.locator("#sidebar [data-new]").click()
+        await expect(page.locator("#welcome")).to_be_visible()
+        sent = await slow(page, "/pictures")
+        await page.set_input_files("#files", files("green"))  # type: ignore[arg-type]
+        await sent.wait()
+        await page.locator("#open-settings").click()
+        await page.fill("#language", "German")
+        await page.get_by_role("button", name="Save").click()
+        await expect(page.locator("#settings")).to_be_hidden()
+        await press(page, "First?")
+        await expect(page.locator(".words")).to_contain_text("First?")
+        async with page.expect_response(lambda it: it.url.endswith("/settings")) as answer:
+            await sent.leave()
+        assert first not in (await answer.value).url.replace("%3A", ":")
+        assert (await web.store.settings(first)).language == ""
+
+
+async def test_the_name_that_was_given_last_is_kept(browser: Browser, tmp_path: Path) -> None:
+    async with two(browser, tmp_path) as (_, page, first, _):
+        earlier = await slow(page, read(first))
+        for name in ("Earlier", "Later"):
+            await pick(page, "First?", "Rename")
+            await page.fill("#name", name)
+            await page.press("#name", "Enter")
+            await earlier.wait()
+        await page.evaluate(DRAWN)
+        async with page.expect_response(lambda it: "Later" in (it.request.post_data or "")):
+            await earlier.leave()
+        await expect(page.locator("#conversations .name")).to_have_text(["Other?", "Later"])
+
+
+async def test_a_sample_that_is_pressed_twice_is_asked_about_once(browser: Browser, tmp_path: Path) -> None:
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        sent = list[str]()
+        page.on("request", lambda it: sent.append(it.url) if it.url.endswith("/pictures") else None)
+        sample = page.locator("[data-sample]").first
+        fetched = await late(page, await sample.get_attribute("data-sample") or "")
+        await sample.click()
+        await fetched.wait()
+        await sample.click()
+        await page.evaluate(DRAWN)
+        await fetched.come()
+        await expect(page.locator(".actions")).to_have_count(1)
+        assert len(sent) == len(engine.asked) == 1
+
+
+async def test_a_sample_that_does_not_come_says_so(browser: Browser, tmp_path: Path) -> None:
+    async with service(tmp_path) as web, visit(browser, web.url) as page:
+        await page.route("**/samples/*", lambda route: route.abort())
+        await page.locator("[data-sample]").first.click()
+        await expect(page.get_by_role("alert")).to_have_text("There is no connection. Please try again.")
+        await page.unroute("**/samples/*")
+        await page.locator("[data-sample]").first.click()
+        await expect(page.locator(".actions")).to_be_visible()
+
+
+async def test_small_print_that_is_asked_for_twice_is_read_once(browser: Browser, tmp_path: Path) -> None:
+    engine = HeldEngine()
+    engine.go.set()
+    async with service(tmp_path, engine) as web, visit(browser, web.url) as page:
+        large = {"name": "large.png", "mimeType": "image/png", "buffer": photo("white", (2400, 2400))}
+        await page.set_input_files("#files", large)  # type: ignore[arg-type]
+        await ask(page, "First?")
+        small_print = page.get_by_role("button", name="Read the small print").first
+        await expect(small_print).to_be_visible()
+        engine.go.clear()
+        for _ in range(2):
+            await small_print.press("Enter")
+        await expect(page.locator(".writing .prose")).to_have_text("So far")
+        await expect(page.locator(".turn")).to_have_count(2)
+        engine.go.set()
+        await expect(page.locator(".actions")).to_have_count(2)

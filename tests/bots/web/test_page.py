@@ -14,7 +14,7 @@ from tests.core.papers import pdf
 from tests.fakes import ScriptedEngine, describe
 from tests.ports import free_port
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 
 def files(*colours: str) -> list[dict[str, object]]:

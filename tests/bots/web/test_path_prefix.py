@@ -7,12 +7,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from playwright.async_api import FilePayload, expect
+from playwright.async_api import Browser, FilePayload, expect
 
 from bots.config import load
 from bots.web.config import WebConfig
 from core.errors import OperatorError
-from tests.bots.web.browser import needs_chromium, started, visit
+from tests.bots.web.browser import needs_chromium, visit
 from tests.bots.web.conftest import photo, service
 from tests.fakes import ScriptedEngine
 
@@ -22,13 +22,13 @@ ANSWER = '| a | b |\n|---|---|\n| 1 | 2 |\n\n```json\n[{"bbox_2d": [100, 100, 50
 
 
 @needs_chromium
+@pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.timeout(600)
-async def test_the_page_works_below_a_path_from_sign_in_to_sign_out(tmp_path: Path) -> None:
+async def test_the_page_works_below_a_path_from_sign_in_to_sign_out(browser: Browser, tmp_path: Path) -> None:
     """`visit` sees that the page asks for nothing above its path."""
     engine = ScriptedEngine(script=lambda _: ANSWER, pause=0.01)
     async with (
         service(tmp_path, engine, path=PATH, token=TOKEN) as web,
-        started() as browser,
         visit(browser, web.url + PATH, "/") as page,
     ):
         await expect(page).to_have_url(f"{web.url}{PATH}/login")

@@ -13,7 +13,7 @@ from bots.web.receiver import WAITING_LIMIT
 from core import inbox
 from core.attempts import PAUSES_SECONDS
 from core.conversation import Turn
-from core.errors import Busy, StoreDown
+from core.errors import Busy, EngineUnreachable, StoreDown
 from storage.store import Store
 from tests.bots.web.conftest import KEY, Web, events_of, photo, service, until
 from tests.fakes import ScriptedEngine
@@ -191,6 +191,21 @@ async def test_stop_keeps_what_was_written_and_frees_the_model(tmp_path: Path) -
         assert done["text"].startswith("Answer")
         assert engine.running == 0
         assert (await web.client.post(f"/api/v1/conversations/{conversation}/stop")).json() == {"stopped": False}
+
+
+async def test_a_question_that_waits_for_its_next_attempt_is_stopped_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(inbox, "Inbox", partial(inbox.Inbox, pauses_s=(3600.0,)))
+    engine = ScriptedEngine()
+    async with service(tmp_path, engine) as web:
+        conversation = await web.begin()
+        engine.script = lambda _: EngineUnreachable("The model is away.")
+        asking = asyncio.create_task(web.ask("What?", conversation=conversation, key=KEY))
+        await until(lambda: "has to wait" in caplog.text)
+        assert (await web.client.post(f"/api/v1/conversations/{conversation}/stop")).json() == {"stopped": True}
+        assert (await asking).json()["ending"] == "stopped"
+        assert len(engine.asked) == 2
 
 
 async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questions(tmp_path: Path) -> None:

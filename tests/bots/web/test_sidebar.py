@@ -15,7 +15,7 @@ from tests.bots.web.conftest import Web, service
 from tests.bots.web.hand import Hand
 from tests.bots.web.test_page import choose
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 HANDS: dict[Hand, dict[str, Any]] = {
     Hand.MOUSE: {"color_scheme": "dark"},

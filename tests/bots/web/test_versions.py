@@ -18,7 +18,7 @@ from tests.bots.web.hand import LOOKS, Hand
 from tests.bots.web.test_page import ask, choose
 from tests.fakes import ScriptedEngine, describe
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 LONG = "First words. " + "and more " * 2000
 TOP = "it => it.getBoundingClientRect().top"

@@ -14,7 +14,7 @@ from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
 from tests.fakes import ScriptedEngine
 
-pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.asyncio(loop_scope="session")]
 
 STAMP = '[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]'
 SCALE = "new DOMMatrix(getComputedStyle(document.getElementById('plane')).transform).a"
@@ -146,6 +146,32 @@ async def test_drawn_boxes_can_be_switched_off(browser: Browser, tmp_path: Path)
         await boxes.click()
         await expect(boxes).to_have_attribute("aria-pressed", "false")
         await expect(image).to_have_attribute("src", re_of("pictures/1"))
+
+
+@pytest.mark.parametrize("where", ["here", "elsewhere"])
+async def test_a_picture_that_is_removed_takes_along_what_was_marked_in_it(
+    browser: Browser, tmp_path: Path, where: str
+) -> None:
+    """Also below a later question, which has no picture of its own."""
+    engine = ScriptedEngine(script=lambda it: STAMP if "Where" in it.turns[-1].text else "A letter.")
+    async with service(tmp_path, engine, shared_list=True) as web:
+        conversation = await web.begin()
+        await web.ask("Where?", conversation=conversation)
+        async with visit(browser, web.url, f"/#{conversation}") as page:
+            await expect(page.locator(".marked .view")).to_have_count(1)
+            address = f"/api/v1/conversations/{conversation}"
+            if where == "here":
+                await page.locator(".marked .view").click()
+                await page.get_by_role("button", name="Remove from the conversation").click()
+                await page.locator("#confirm").get_by_role("button", name="Delete").click()
+            else:
+                assert (await web.client.delete(f"{address}/pictures/1")).is_success
+                # The list tells no removals, and shows that it was set anew.
+                assert (await web.client.put(f"{address}/settings", json={"length": "short"})).is_success
+                await page.evaluate("dispatchEvent(new Event('focus'))")
+            await expect(page.locator(".shown .view")).to_have_count(0)
+            await expect(page.locator(".marked .view")).to_have_count(0)
+            await expect(page.locator(".turn")).to_have_count(2)
 
 
 async def test_an_answer_that_is_too_long_can_go_on(browser: Browser, tmp_path: Path) -> None:

@@ -19,7 +19,6 @@ from core.i18n import Translator
 from core.sampling import Sampling
 from core.settings import ConversationSettings, Length, Sharpness
 from storage.store import StoreConfig
-from tests.bots.web.api.test_pages import PAPER
 from tests.bots.web.browser import COPIED_MS, UNDO_MS, becomes, hold, needs_chromium, sound, visit
 from tests.bots.web.conftest import Web, photo, service
 from tests.bots.web.hand import Hand
@@ -28,9 +27,10 @@ from tests.bots.web.test_browser_settings import PAPER as COLOURS
 from tests.bots.web.test_document_pages import tick, ticked
 from tests.bots.web.test_real_answers import CLIPBOARD, TOO_WIDE
 from tests.bots.web.test_viewer import SCALE
+from tests.core.nine_pages import PAPER
 from tests.fakes import ScriptedEngine, describe
 
-pytestmark = [needs_chromium, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [needs_chromium, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="session")]
 
 FOUND = 'The stamp:\n```json\n[{"bbox_2d": [100, 100, 500, 500], "label": "stamp"}]\n```'
 RICH = THINKING + HTML_TABLE + CODE + LATEX + WIDE_TABLE

@@ -6,13 +6,11 @@ from typing import Any
 import pytest
 
 from core.errors import StoreDown
-from core.pictures.documents import open_document
 from core.stored_message import StoredMessage
 from storage.store import Store
 from tests.bots.web.conftest import Web, photo, service
-from tests.core.papers import pdf
+from tests.core.nine_pages import PAPER, page_numbers
 
-PAPER = pdf([f"page {number}" for number in range(1, 10)])
 SENT = {"image": ("paper.pdf", PAPER, "application/pdf")}
 
 
@@ -27,9 +25,9 @@ async def ask(web: Web, query: str, conversation: str = "", key: str = "", **mor
 
 async def seen(web: Web, conversation: str) -> list[list[int]]:
     """The pages that each turn shows, found by what they look like."""
-    shades = {image.id: page for page in range(1, 10) for image in (await open_document(PAPER, f"page {page}")).images}
+    numbers = await page_numbers()
     turns = (await web.store.load(conversation)).turns
-    return [[shades[picture.image.id] for picture in turn.pictures] for turn in turns]
+    return [[numbers[picture.image.id] for picture in turn.pictures] for turn in turns]
 
 
 @pytest.mark.parametrize("keys", [("", ""), ("a-key-for-the-first", "a-key-for-the-second")])

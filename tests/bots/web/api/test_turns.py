@@ -64,6 +64,21 @@ async def test_a_follow_up_points_into_the_picture_that_it_was_about_whatever_ca
             assert (await web.client.get(turn["answer"]["marked"][0]["url"])).status_code == 200
 
 
+async def test_what_pointed_into_a_removed_picture_points_nowhere(tmp_path: Path) -> None:
+    async with service(tmp_path, ScriptedEngine(script=lambda _: STAMP)) as web:
+        conversation = await web.begin()
+        await web.ask("And here?", "blue", conversation=conversation)
+        await web.ask("And where is that?", conversation=conversation)
+        address = f"/api/v1/conversations/{conversation}"
+        turns = (await web.client.get(address)).json()["turns"]
+        assert (await web.client.delete(f"{address}/pictures/2")).is_success
+        left = (await web.client.get(address)).json()["turns"]
+        assert [len(turn["answer"]["marked"]) for turn in left] == [1, 0, 0]
+        assert [len(turn["answer"]["boxes"]) for turn in left] == [1, 0, 0]
+        status = [(await web.client.get(turn["answer"]["marked"][0]["url"])).status_code for turn in turns]
+        assert status == [200, 404, 404]
+
+
 async def test_pictures_that_had_to_make_room_are_told(web: Web) -> None:
     shades = [("image", ("a.png", photo(f"hsl({10 * number}, 100%, 50%)"), "image/png")) for number in range(25)]
     conversation = ""
