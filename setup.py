@@ -20,7 +20,11 @@ ARCH = os.environ.get("KERNEL_ARCH", platform.machine())
 GLIBC = "2.17"
 AVX512 = "x86_64_v3+avx512f+avx512bw+avx512vl+avx512vnni"
 KERNELS = {  # the library of each instruction set, as core/model/instruction_set.py names it
-    "x86_64": {"kernel_avx2.so": "x86_64_v3", "kernel_avx512.so": AVX512},
+    "x86_64": {
+        "kernel_avx2.so": "x86_64_v3",
+        "kernel_avx512.so": AVX512,
+        "kernel_amx.so": f"{AVX512}+amx_tile+amx_int8",
+    },
     "aarch64": {
         "kernel_neon.so": "baseline",
         "kernel_dotprod.so": "baseline+dotprod",

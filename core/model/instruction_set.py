@@ -31,20 +31,21 @@ class InstructionSet:
 
     def fits(self, features: frozenset[str]) -> bool:
         """Return whether this machine has it. ATEN_CPU_CAPABILITY=avx2 turns AVX-512 off, for torch and for us."""
-        return self.needs <= features and (self is not AVX512 or torch_instructions() == "AVX512")
+        return self.needs <= features and (self not in (AMX, AVX512) or torch_instructions() == "AVX512")
 
 
+AVX2 = InstructionSet("AVX2", frozenset({"avx2", "fma", "f16c"}), ("-mavx2", "-mfma", "-mf16c"))
 AVX512 = InstructionSet(
     "AVX512",
-    frozenset({"avx2", "fma", "f16c", "avx512f", "avx512bw", "avx512vl", "avx512_vnni"}),
-    ("-mavx2", "-mfma", "-mf16c", "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"),
+    AVX2.needs | {"avx512f", "avx512bw", "avx512vl", "avx512_vnni"},
+    (*AVX2.flags, "-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512vnni"),
 )
-AVX2 = InstructionSet("AVX2", frozenset({"avx2", "fma", "f16c"}), ("-mavx2", "-mfma", "-mf16c"))
+AMX = InstructionSet("AMX", AVX512.needs | {"amx_tile", "amx_int8"}, (*AVX512.flags, "-mamx-tile", "-mamx-int8"))
 # The three of ARM: multiplying 2x8 by 8x2 bytes (smmla), 4 by 4 (sdot), or numbers of 16 bits.
 I8MM = InstructionSet("I8MM", frozenset({"asimd", "asimddp", "i8mm"}), ("-march=armv8.2-a+dotprod+i8mm",))
 DOTPROD = InstructionSet("DOTPROD", frozenset({"asimd", "asimddp"}), ("-march=armv8.2-a+dotprod",))
 NEON = InstructionSet("NEON", frozenset({"asimd"}))
-INSTRUCTION_SETS = {"x86_64": (AVX512, AVX2), "aarch64": (I8MM, DOTPROD, NEON)}  # the fastest first
+INSTRUCTION_SETS = {"x86_64": (AMX, AVX512, AVX2), "aarch64": (I8MM, DOTPROD, NEON)}  # the fastest first
 
 
 def available() -> list[InstructionSet]:

@@ -61,6 +61,8 @@ class Kernel:
         loaded = ctypes.CDLL(str(library))
         channels, inputs = (ctypes.c_int32 * 2).in_dll(loaded, "panel")
         self.panel = (channels, inputs)  # how this instruction set reads weights
+        if loaded.permit():
+            raise OSError(f"the system does not let programs use {instructions.name}")
         self._multiply, self._rotate, self._attend = loaded.int8_linear, loaded.rotate, loaded.attend
         self._multiply.argtypes = [P] * 4 + [N, ctypes.c_int, ctypes.c_int]
         self._rotate.argtypes = [P] * 5 + [N] * 5 + [F, ctypes.c_int]
@@ -85,7 +87,7 @@ class Kernel:
         rows, width = x.shape
         k, channels, threads = product.k, product.channels, torch.get_num_threads()
         y = x.new_empty(rows, channels) if residual is None else residual
-        room = self._room(rows * (k // 2 + 1) + threads * k)
+        room = self._room((rows + 7) * k // 2 + rows + threads * k)
         pointers = [tensor.data_ptr() for tensor in (x, y, room)]
         fits = width == product.width and y.shape == (rows, channels) and y.is_contiguous()
         if not fits or self._multiply(ctypes.addressof(product), *pointers, rows, residual is not None, threads):

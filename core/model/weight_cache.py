@@ -11,18 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import save_file
 from torch import Tensor
 
 from core import cache_folder, hardware
 from core.model.kernel import Kernel
-from core.model.tensor_file import TensorFile
+from core.model.tensor_file import TensorFile, write
 
 log = logging.getLogger(__name__)
 FINISHED, UNFINISHED = ".safetensors", ".tmp"
 UNFINISHED_FILE_SECONDS = 3600.0  # a younger unfinished file may be another process's
-FILE_FORMAT = 3  # raise it when the files' tensors change
+FILE_FORMAT = 4  # raise it when the files' tensors change
 Tensors = dict[str, Tensor]
 
 
@@ -58,7 +56,7 @@ class WeightCache:
         try:
             self._write(path, made)
             return self._read(path)
-        except (SafetensorError, ValueError, OSError) as error:  # a full disk
+        except (ValueError, OSError) as error:  # a full disk
             log.warning("int8 weights cannot be kept, so the next start takes as long as this one: %s", error)
             self._writable = False
             return made
@@ -75,7 +73,7 @@ class WeightCache:
 
     def _write(self, path: Path, tensors: Tensors) -> None:
         with cache_folder.replacing(path, UNFINISHED) as unfinished:
-            save_file(tensors, unfinished, {"seal": self._seal(tensors)})
+            write(unfinished, tensors, {"seal": self._seal(tensors)})
 
     def _seal(self, tensors: Tensors) -> str:
         """Return a checksum of names, shapes and content."""

@@ -21,7 +21,7 @@ SAMPLE = ROOT / "core" / "demo" / "samples" / "invoice.png"
 LOCK = ROOT / "requirements.lock"
 CHECK = ROOT / "tests" / "core" / "model" / "check_kernel.c"
 ARCHES = {
-    "x86_64": ("kernel_avx2.so", "kernel_avx512.so"),
+    "x86_64": ("kernel_amx.so", "kernel_avx2.so", "kernel_avx512.so"),
     "aarch64": ("kernel_neon.so", "kernel_dotprod.so", "kernel_i8mm.so"),
 }
 MOST_MEGABYTES = 45

@@ -36,7 +36,6 @@ static inline float f8_sum(f8 x) {
     return _mm_cvtss_f32(_mm_add_ss(four, _mm_movehdup_ps(four)));
 }
 
-enum { INPUTS = 2 };
 typedef int32_t inputs; /* two int16 */
 
 static inline inputs inputs_load(const int16_t *x) {

@@ -2,7 +2,7 @@
 #include "avx.h"
 
 #define ROWS 6 /* 12 sums, 2 of weights, 1 of x and a product: all 16 registers */
-enum { CHANNELS = 16 };
+enum { CHANNELS = 16, INPUTS = 2 };
 typedef struct {
     __m256i low, high;
 } weights, sums;

@@ -2,7 +2,11 @@
 #include "avx.h"
 
 #define ROWS 12 /* 32 registers would do for more, but not for faster */
-enum { CHANNELS = 16 };
+#if defined(__AMX_INT8__)
+enum { CHANNELS = 16, INPUTS = 4 }; /* see amx.h */
+#else
+enum { CHANNELS = 16, INPUTS = 2 };
+#endif
 typedef __m512i weights, sums;
 
 static inline weights weights_load(const int8_t *w) {

@@ -14,6 +14,7 @@ typedef struct {
     float steps, eps;
 } Linear;
 enum { NOTHING, RMS_NORM, GELU, SWIGLU };
+int permit(void);
 int int8_linear(const Linear *, const float *, float *, float *, int64_t, int, int);
 int rotate(float *, const float *, const float *, const float *, const int64_t (*)[3], int64_t, int64_t, int64_t, int64_t,
            int64_t, float, int);
@@ -100,7 +101,7 @@ static void check_linear(void) {
     if (extreme)
         steps = INT32_MAX / (127 * k);
     float *x = numbers(rows * k), *scale = numbers(channels), *bias = between(0, 1) ? numbers(channels) : NULL;
-    int64_t needed = rows * (k / 2 + 1) + threads * k;
+    int64_t needed = (rows + 7) * k / 2 + rows + threads * k;
     float *y = numbers(rows * channels), *room = numbers(needed);
     int8_t *panels = malloc(channels * k);
     for (int64_t i = 0; i < channels * k; i++)
@@ -136,7 +137,7 @@ static void check_linear(void) {
 static void check_fused(void) {
     int64_t rows = between(1, 20), k = 16 * between(1, 12), channels = 16 * between(1, 6), threads = between(1, 3);
     Linear linear = {.k = k, .channels = channels, .prologue = between(NOTHING, SWIGLU), .steps = MOST_STEPS, .eps = 0.01f};
-    int64_t width = linear.prologue == SWIGLU ? 2 * k : k, needed = rows * (k / 2 + 1) + threads * k;
+    int64_t width = linear.prologue == SWIGLU ? 2 * k : k, needed = (rows + 7) * k / 2 + rows + threads * k;
     float *x = numbers(rows * width), *scale = numbers(channels), *weight = numbers(k);
     float *y = numbers(rows * channels), *held = numbers(rows * channels), *room = numbers(needed);
     int8_t *panels = malloc(channels * k);
@@ -312,6 +313,8 @@ static void check_refusals(void) {
 int main(int count, char **words) {
     int64_t cases = count > 1 ? atoll(words[1]) : 100;
     state = count > 2 ? strtoull(words[2], NULL, 10) : 1;
+    if (permit())
+        return printf("not allowed\n"), 1;
     check_refusals();
     for (int64_t i = 0; i < cases; i++) {
         check_linear();
