@@ -11,7 +11,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-DECODING_STEP_SECONDS = 0.6  # longest step while an answer is being read
+DECODING_STEP_SECONDS = 0.35  # a step while an answer is being read; no reader waits longer than 0.5 s for a word
+LEAST_SECONDS_BESIDE_DECODING = 0.15  # so that new requests progress, however slow decoding is
 PREFILL_STEP_SECONDS = 1.0  # longest step otherwise; cancelling and new requests wait for it
 STEP_PREFILL_ROWS = 512  # most rows of prefill in one step, so that activations stay small
 UNMEASURED_PREFILL_ROWS = 32  # before any speed is known
@@ -68,8 +69,8 @@ class Costs:
 
     @property
     def seconds_beside_decoding(self) -> float:
-        """Return what a decoding step leaves for new requests. They always progress, however slow decoding is."""
-        return max(DECODING_STEP_SECONDS - (self.token or 0.0), DECODING_STEP_SECONDS / 4)
+        """Return what a decoding step leaves for new requests."""
+        return max(DECODING_STEP_SECONDS - (self.token or 0.0), LEAST_SECONDS_BESIDE_DECODING)
 
     @property
     def known(self) -> bool:

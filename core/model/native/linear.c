@@ -6,16 +6,15 @@
  * never depends on the other rows, and all instruction sets give the same bits.
  *
  * Weights lie in panels of CHANNELS channels: (panels, k / INPUTS, CHANNELS, INPUTS). Rounded rows lie in blocks of at most
- * ROWS: (blocks, k / INPUTS, rows of the block, INPUTS), so that the inner loop reads both from front to back.
+ * BLOCK, so that the inner loop reads both from front to back.
  */
 #if defined(__GNUC__) && !defined(__clang__)
 #pragma GCC optimize("no-tree-pre", "no-schedule-insns") /* with these, gcc keeps the running sums of a tile in memory */
 #endif
 #include "product.h"
 
-enum { FEW = 16 };             /* rows that wait for the weights, not the weights for them */
-enum { SOON = 1 << 15 };       /* numbers that one core rounds sooner than two can agree */
-enum { CHUNK = 1 << 18 };      /* bytes of weights a core takes at once for many rows: half its second cache */
+enum { FEW = 16 };       /* rows that wait for the weights, not the weights for them */
+enum { SOON = 1 << 15 }; /* numbers that one core rounds sooner than two can agree */
 
 #if defined(__AMX_INT8__)
 #include "amx.h"
@@ -91,8 +90,8 @@ int int8_linear(const Linear *linear, const float *x, float *y, float *room, int
     job.row_scale = room + job.blocks * job.block * k / 2; /* behind the rounded rows, whose lines begin where memory's do */
     job.prepared = job.row_scale + rows;
     /* Few rows wait for the weights, which pass by once, panel by panel; many take the weights that a cache holds. */
-    job.chunk = rows > FEW ? CHUNK / k / CHANNELS * CHANNELS : CHANNELS;
-    job.chunk = job.chunk < CHANNELS ? CHANNELS : job.chunk;
+    int64_t most = least(CHUNK / k, channels / threads / 2); /* two pieces for each core */
+    job.chunk = rows > FEW && most > CHANNELS ? most / CHANNELS * CHANNELS : CHANNELS;
     if (rows * k > SOON)
         GOMP_parallel(round_rows, &job, threads, 0);
     else

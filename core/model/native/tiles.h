@@ -1,9 +1,9 @@
 /* Tiles of a product whose sums are kept in vector registers, of a block of rows by a panel.
  *
- * Rounded rows lie in blocks of at most ROWS: (blocks, k / INPUTS, rows of the block, INPUTS), so that the inner loop reads
- * them and the weights from front to back.
+ * Rounded rows lie as (blocks, k / INPUTS, rows of the block, INPUTS).
  */
 enum { BLOCK = ROWS };
+enum { CHUNK = 1 << 18 }; /* bytes of weights a core takes at once for many rows: half its second cache */
 
 int permit(void) { return OK; }
 static inline void tiles_begin(const Job *job) { (void)job; }

@@ -104,6 +104,7 @@ def test_a_terminal_shows_how_far_it_is(database: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_the_work_between_two_statements(number: signal.Signals) -> None:
     """With the first row that is told after it; what was begun ends as it must."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's job in the background ignores it
     steps = []
 
     async def work(progress: Progress) -> None:
@@ -119,8 +120,11 @@ def test_a_signal_ends_the_work_between_two_statements(number: signal.Signals) -
             await asyncio.sleep(0.05)
             steps.append("rolled back")
 
-    with pytest.raises((asyncio.CancelledError, KeyboardInterrupt)):
-        asyncio.run(backup.work_off(work))
+    try:
+        with pytest.raises((asyncio.CancelledError, KeyboardInterrupt)):
+            asyncio.run(backup.work_off(work))
+    finally:
+        signal.signal(signal.SIGINT, before)
     assert steps == ["begun", "ended a statement", "rolled back"]
 
 
