@@ -164,6 +164,32 @@ def test_an_instruction_set_that_does_not_work_gives_way_to_the_next(
     assert "WRONG is not used" in caplog.text and reason in caplog.text
 
 
+# The kernel gives AMX to no process whose stack for signals cannot hold its registers.
+SMALL_STACK = """
+import ctypes, logging, sys
+from pathlib import Path
+from core.model.kernel import load
+
+class Stack(ctypes.Structure):
+    _fields_ = (("address", ctypes.c_void_p), ("flags", ctypes.c_int), ("size", ctypes.c_size_t))
+
+room = ctypes.create_string_buffer(8192)
+assert ctypes.CDLL(None).sigaltstack(ctypes.byref(Stack(ctypes.addressof(room), 0, len(room))), None) == 0
+logging.basicConfig()
+print(load(Path(sys.argv[1])).instructions.name)
+"""
+
+
+def test_where_the_system_refuses_amx_the_next_is_used_and_that_is_said(tmp_path: Path) -> None:
+    if platform.machine() != "x86_64" or AMX not in available():
+        pytest.skip("NOT TESTED: a system that refuses AMX, because this machine has none")
+    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
+    command = [sys.executable, "-c", SMALL_STACK, str(tmp_path)]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert done.stdout == "AVX512\n", done.stderr
+    assert "AMX is not used" in done.stderr and "the system does not let programs use AMX" in done.stderr
+
+
 def test_shapes_that_do_not_fit_are_refused_before_anything_is_touched(tmp_path: Path) -> None:
     ours, scale = load(tmp_path), torch.ones(16)
     with pytest.raises(ValueError, match=r"cannot multiply \(1, 24\)"):
