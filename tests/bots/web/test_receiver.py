@@ -9,7 +9,9 @@ import httpx
 import pytest
 
 from bots.conversing.dispatcher import Dispatcher
-from bots.web.receiver import WAITING_LIMIT
+from bots.web.broadcast import Broadcast
+from bots.web.receiver import WAITING_LIMIT, Receiver
+from bots.web.submission import Submission
 from core import inbox
 from core.attempts import PAUSES_SECONDS
 from core.conversation import Turn
@@ -222,15 +224,26 @@ async def test_a_deleted_conversation_is_not_brought_back_by_its_waiting_questio
         assert (await web.client.get(f"/api/v1/conversations/{conversation}")).status_code == 404
 
 
-async def test_who_waits_in_a_conversation_that_is_deleted_is_told_so(tmp_path: Path) -> None:
-    engine = ScriptedEngine()
+async def test_who_waits_in_a_conversation_that_is_deleted_is_told_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    engine, taken, take = ScriptedEngine(), asyncio.Event(), Receiver._take_unwritten
+
+    def seen(receiver: Receiver, submission: Submission) -> Broadcast:
+        broadcast = take(receiver, submission)
+        taken.set()
+        return broadcast
+
+    monkeypatch.setattr(Receiver, "_take_unwritten", seen)
     async with service(tmp_path, engine) as web:
         conversation = await web.begin()
         engine.pause = 60
         running = asyncio.create_task(web.ask("1?", conversation=conversation, key=f"{KEY}1"))
         await until(lambda: engine.running)
         kept = asyncio.create_task(web.ask("2?", conversation=conversation, key=f"{KEY}2"))
+        taken.clear()
         alone = asyncio.create_task(web.ask("3?", conversation=conversation))
+        await taken.wait()  # one that comes later would be a new question
         while len(await web.store.unfinished("web")) < 2:
             await asyncio.sleep(0.01)
         assert (await web.client.delete(f"/api/v1/conversations/{conversation}")).status_code == 204
