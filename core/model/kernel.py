@@ -62,7 +62,7 @@ class Kernel:
         channels, inputs = (ctypes.c_int32 * 2).in_dll(loaded, "panel")
         self.panel = (channels, inputs)  # how this instruction set reads weights
         if loaded.permit():
-            raise OSError(f"the system does not let programs use {instructions.name}")
+            raise PermissionError(f"the system does not let programs use {instructions.name}")
         self._multiply, self._rotate, self._attend = loaded.int8_linear, loaded.rotate, loaded.attend
         self._multiply.argtypes = [P] * 4 + [N, ctypes.c_int, ctypes.c_int]
         self._rotate.argtypes = [P] * 5 + [N] * 5 + [F, ctypes.c_int]
@@ -224,7 +224,7 @@ def _load(instructions: InstructionSet, compiler: Compiler | None, folder: Path)
         kernel = Kernel(library, instructions)
         kernel.check()
     except (OSError, Unavailable) as error:
-        if compiler:
+        if compiler and not isinstance(error, PermissionError):
             cache_folder.remove(library)  # the next start compiles it again
         if isinstance(error, OSError):  # a folder whose files may not be executed, a torch without OpenMP
             raise Unavailable(f"the compiled kernel cannot be used: {error}") from error

@@ -187,6 +187,7 @@ def test_where_the_system_refuses_amx_the_next_is_used_and_that_is_said(tmp_path
     command = [sys.executable, "-c", SMALL_STACK, str(tmp_path)]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert done.stdout == "AVX512\n", done.stderr
+    assert len(list(tmp_path.glob("*.so"))) == 2  # both stay, and no later start compiles them again
     assert "AMX is not used" in done.stderr and "the system does not let programs use AMX" in done.stderr
 
 
