@@ -87,7 +87,7 @@ class Kernel:
         rows, width = x.shape
         k, channels, threads = product.k, product.channels, torch.get_num_threads()
         y = x.new_empty(rows, channels) if residual is None else residual
-        room = self._room((rows + 7) * k // 2 + rows + threads * k)
+        room = self._room((rows + MOST_ROWS - 1) * k // 2 + rows + threads * k)  # rows up to a whole block
         pointers = [tensor.data_ptr() for tensor in (x, y, room)]
         fits = width == product.width and y.shape == (rows, channels) and y.is_contiguous()
         if not fits or self._multiply(ctypes.addressof(product), *pointers, rows, residual is not None, threads):

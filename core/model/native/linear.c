@@ -75,7 +75,7 @@ static void multiply(void *data) {
     tiles_end();
 }
 
-/* `room` holds (rows + 7) * k / 2 + rows + threads * k numbers. Returns BAD_SHAPE and does nothing where k or channels are not
+/* `room` holds (rows + 11) * k / 2 + rows + threads * k numbers. Returns BAD_SHAPE and does nothing where k or channels are not
  * multiples of 16. More steps than MOST_STEPS count as these. */
 int int8_linear(const Linear *linear, const float *x, float *y, float *room, int64_t rows, int add, int threads) {
     int64_t k = linear->k, channels = linear->channels;

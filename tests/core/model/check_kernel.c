@@ -95,13 +95,13 @@ static void prepare(const Linear *linear, const float *x, double *y) {
 static void check_linear(void) {
     int extreme = between(0, 3) == 0; /* one channel's sums are as large as 32 bits allow */
     int many = between(0, 9) == 0;    /* more channels than one piece of work has, and the last piece shorter */
-    int64_t rows = between(many ? 17 : extreme, 20), k = 16 * between(1, extreme ? 40 : 12);
+    int64_t rows = between(many ? 17 : extreme, many ? 160 : 20), k = 16 * between(1, extreme ? 40 : 12);
     int64_t channels = 16 * between(1, many ? 200 : 6), threads = between(1, 3);
     float steps = between(0, 1) ? between(100, MOST_STEPS) : between(MOST_STEPS, 40000);
     if (extreme)
         steps = INT32_MAX / (127 * k);
     float *x = numbers(rows * k), *scale = numbers(channels), *bias = between(0, 1) ? numbers(channels) : NULL;
-    int64_t needed = (rows + 7) * k / 2 + rows + threads * k;
+    int64_t needed = (rows + 11) * k / 2 + rows + threads * k;
     float *y = numbers(rows * channels), *room = numbers(needed);
     int8_t *panels = malloc(channels * k);
     for (int64_t i = 0; i < channels * k; i++)
@@ -135,9 +135,9 @@ static void check_linear(void) {
 
 /* With a prologue, and added to what y holds. */
 static void check_fused(void) {
-    int64_t rows = between(1, 20), k = 16 * between(1, 12), channels = 16 * between(1, 6), threads = between(1, 3);
+    int64_t rows = between(1, between(0, 3) ? 20 : 160), k = 16 * between(1, 12), channels = 16 * between(1, 6), threads = between(1, 3);
     Linear linear = {.k = k, .channels = channels, .prologue = between(NOTHING, SWIGLU), .steps = MOST_STEPS, .eps = 0.01f};
-    int64_t width = linear.prologue == SWIGLU ? 2 * k : k, needed = (rows + 7) * k / 2 + rows + threads * k;
+    int64_t width = linear.prologue == SWIGLU ? 2 * k : k, needed = (rows + 11) * k / 2 + rows + threads * k;
     float *x = numbers(rows * width), *scale = numbers(channels), *weight = numbers(k);
     float *y = numbers(rows * channels), *held = numbers(rows * channels), *room = numbers(needed);
     int8_t *panels = malloc(channels * k);

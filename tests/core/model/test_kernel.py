@@ -94,6 +94,24 @@ def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet,
         assert torch.equal(*[FullAttention(k, v, each)(q) for each in (theirs, ours)]), rows
 
 
+def test_a_product_stays_within_the_room_it_is_given(
+    instructions: InstructionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rooms: list[torch.Tensor] = []  # each with 4 KB behind it that must stay as they are
+
+    def room(kernel: Kernel, size: int) -> torch.Tensor:
+        rooms.append(torch.full((size + 1024,), 12345.0))
+        return rooms[-1][:size]
+
+    monkeypatch.setattr(Kernel, "_room", room)
+    kernel = Kernel(Compiler().library(tmp_path, instructions), instructions)
+    weights = kernel.pack(torch.ones(32, 48, dtype=torch.int8)).contiguous()
+    product = Product(weights, torch.ones(32), None, 8191.0, RMSNorm(torch.ones(48), 1e-6))
+    for rows in range(1, 160):  # 133 are the first whose twelve blocks of twelve lack eleven
+        assert torch.allclose(kernel.multiply(torch.ones(rows, 48), product), torch.full((rows, 32), 48.0)), rows
+        assert (rooms[-1][-1024:] == 12345.0).all(), rows
+
+
 def test_the_switch_of_torch_turns_avx512_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(platform, "machine", lambda: "x86_64")
     for features, capability, expected in (
