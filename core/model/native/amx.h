@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of arch_prctl: a process has to ask for its 8 KB of registers */
-enum { SUMS = 4, BYTES = 64 };                        /* registers for sums; of a row of a register */
+enum { SUM_REGISTERS = 4, BYTES = 64 };                        /* registers for sums; of a row of a register */
 enum { BLOCK = 8 };
 enum { CHUNK = 1 << 20 }; /* as in tiles.h: all processors with AMX have a second cache of 2 MB */
 
@@ -60,25 +60,33 @@ static void finish_tile(const Job *job, int64_t row, int64_t channel, int32_t (*
     }
 }
 
-/* One or two blocks of rows by one or two panels: each register that is loaded is multiplied twice where there are two. */
+/* One or two blocks of rows by one or two panels: each register that is loaded is multiplied twice where there are two. One
+ * block by four panels, for the reason in tiles.h. */
 static inline __attribute__((always_inline)) void multiply_tile(const int blocks, const int panels, const Job *job, int64_t row,
-                                                                int64_t channel, const char *ahead, int64_t step) {
+                                                                int64_t channel, Fetch ahead) {
     int64_t k = job->linear.k, depth = depth_of(k), piece = CHANNELS * depth, rows = 2 * job->block * depth;
-    int64_t next_panel = CHANNELS * k, next_block = 2 * job->block * k, fetched = blocks * panels * piece / PIECE * step;
+    int64_t next_panel = CHANNELS * k, next_block = 2 * job->block * k;
     const int8_t *w = job->linear.panels + channel * k, *x = (const int8_t *)(job->rounded + row * k);
     _tile_zero(0);
     _tile_zero(1);
     _tile_zero(2);
     _tile_zero(3);
-    for (int64_t i = 0; i < k; i += depth, x += rows, w += piece, ahead += fetched) {
-        for (int64_t byte = 0; byte < fetched; byte += CACHE_LINE)
-            __builtin_prefetch(ahead + byte, 0, 2);
+    for (int64_t i = 0; i < k; i += depth, x += rows, w += piece, ahead.from += ahead.advance) {
+        for (int p = 0; p < panels; p++)
+            for (int64_t byte = 0; byte < ahead.bytes; byte += CACHE_LINE)
+                __builtin_prefetch(ahead.from + p * ahead.apart + byte, 0, 2);
         _tile_loadd(4, x, depth);
         _tile_loadd(6, w, BYTES);
         _tile_dpbssd(0, 4, 6);
-        if (panels == 2) {
+        if (panels > 1) {
             _tile_loadd(7, w + next_panel, BYTES);
             _tile_dpbssd(1, 4, 7);
+        }
+        if (panels == 4) {
+            _tile_loadd(6, w + 2 * next_panel, BYTES);
+            _tile_dpbssd(2, 4, 6);
+            _tile_loadd(7, w + 3 * next_panel, BYTES);
+            _tile_dpbssd(3, 4, 7);
         }
         if (blocks == 2) {
             _tile_loadd(5, x + next_block, depth);
@@ -87,7 +95,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const int blocks
                 _tile_dpbssd(3, 5, 7);
         }
     }
-    int32_t sums[SUMS][16][16] __attribute__((aligned(CACHE_LINE)));
+    int32_t sums[SUM_REGISTERS][16][16] __attribute__((aligned(CACHE_LINE)));
     _tile_stored(0, sums[0], BYTES);
     _tile_stored(1, sums[1], BYTES);
     _tile_stored(2, sums[2], BYTES);
@@ -101,9 +109,11 @@ static void multiply_chunk(const Job *job, Chunk chunk) {
     for (int64_t row = 0, blocks; row < job->rows; row += blocks * job->block) {
         blocks = row + job->block < job->rows ? 2 : 1;
         for (int64_t channel = chunk.first, panels; channel < chunk.end; channel += panels * CHANNELS) {
-            panels = channel + CHANNELS < chunk.end ? 2 : 1;
-#define TILE(B, P) if (blocks == B && panels == P) multiply_tile(B, P, job, row, channel, chunk.ahead, chunk.step);
-            TILE(1, 1) TILE(1, 2) TILE(2, 1) TILE(2, 2)
+            int64_t left = (chunk.end - channel) / CHANNELS;
+            panels = blocks == 1 && left >= 4 ? 4 : left >= 2 ? 2 : 1;
+            Fetch ahead = fetch(job, &chunk, channel, blocks, panels, CHANNELS * depth_of(job->linear.k));
+#define TILE(B, P) if (blocks == B && panels == P) multiply_tile(B, P, job, row, channel, ahead);
+            TILE(1, 1) TILE(1, 2) TILE(1, 4) TILE(2, 1) TILE(2, 2)
             chunk.ahead += blocks * panels * job->linear.k / INPUTS * chunk.step;
         }
     }

@@ -50,11 +50,5 @@ static inline sums sums_zero(void) {
     int32x4_t zero = vdupq_n_s32(0);
     return (sums){{zero, zero, zero, zero}};
 }
-static inline sums sums_join(sums a, sums b) {
-    UNROLL(4)
-    for (int i = 0; i < 4; i++)
-        a.four[i] = vaddq_s32(a.four[i], b.four[i]);
-    return a;
-}
 
 #include "wide.h"

@@ -17,9 +17,6 @@ static inline sums sums_add(sums s, weights w, inputs x) {
     return (sums){_mm256_add_epi32(s.low, _mm256_madd_epi16(all, w.low)),
                   _mm256_add_epi32(s.high, _mm256_madd_epi16(all, w.high))};
 }
-static inline sums sums_join(sums a, sums b) {
-    return (sums){_mm256_add_epi32(a.low, b.low), _mm256_add_epi32(a.high, b.high)};
-}
 static inline f8 sums_eight(sums s, int which) { return _mm256_cvtepi32_ps(which ? s.high : s.low); }
 
 #include "wide.h"

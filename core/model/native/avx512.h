@@ -1,7 +1,8 @@
 /* Products with AVX-512 VNNI: vpdpwssd multiplies 32 pairs of 16 bits, widens and adds them at once. */
 #include "avx.h"
 
-#define ROWS 12 /* 32 registers would do for more, but not for faster */
+#define ROWS 12 /* more are not faster */
+#define SUMS 24 /* of 32 registers */
 #if defined(__AMX_INT8__)
 enum { CHANNELS = 16, INPUTS = 4 }; /* see amx.h */
 #else
@@ -14,7 +15,6 @@ static inline weights weights_load(const int8_t *w) {
 }
 static inline sums sums_zero(void) { return _mm512_setzero_si512(); }
 static inline sums sums_add(sums s, weights w, inputs x) { return _mm512_dpwssd_epi32(s, w, _mm512_set1_epi32(x)); }
-static inline sums sums_join(sums a, sums b) { return _mm512_add_epi32(a, b); }
 static inline f8 sums_eight(sums s, int which) {
     return _mm256_cvtepi32_ps(which ? _mm512_extracti64x4_epi64(s, 1) : _mm512_castsi512_si256(s));
 }

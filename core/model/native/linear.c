@@ -13,8 +13,8 @@
 #endif
 #include "product.h"
 
-enum { FEW = 16 };       /* rows that wait for the weights, not the weights for them */
-enum { SOON = 1 << 15 }; /* numbers that one core rounds sooner than two can agree */
+enum { FOUR = 4 * CHANNELS }; /* panels */
+enum { SOON = 1 << 15 };      /* numbers that one core rounds sooner than two can agree */
 
 #if defined(__AMX_INT8__)
 #include "amx.h"
@@ -65,11 +65,11 @@ static void multiply(void *data) {
     Job *job = data;
     int64_t k = job->linear.k, channels = job->linear.channels;
     tiles_begin(job);
+    const char *panels = (const char *)job->linear.panels;
     for (int64_t first = take(&job->next, job->chunk), next; first < channels; first = next) {
         next = take(&job->next, job->chunk); /* early: it is fetched while the one before is multiplied */
-        /* Nothing comes after the end: fetching from where no memory is costs a search of the page table each time. */
-        int more = next + job->chunk <= channels;
-        const char *ahead = (const char *)(job->linear.panels + (more ? next : first) * k);
+        int more = next + job->chunk <= channels; /* see `fetch` */
+        const char *ahead = panels + (more ? next : first) * k;
         multiply_chunk(job, (Chunk){first, least(first + job->chunk, channels), ahead, more ? PIECE / job->blocks : 0});
     }
     tiles_end();
@@ -89,9 +89,9 @@ int int8_linear(const Linear *linear, const float *x, float *y, float *room, int
     job.block = (rows + job.blocks - 1) / job.blocks; /* 8 rows are 4 and 4, not 6 and 2 */
     job.row_scale = room + job.blocks * job.block * k / 2; /* behind the rounded rows, whose lines begin where memory's do */
     job.prepared = job.row_scale + rows;
-    /* Few rows wait for the weights, which pass by once, panel by panel; many take the weights that a cache holds. */
+    /* Few rows wait for the weights, which pass by once, four panels at a time; many take the weights that a cache holds. */
     int64_t most = least(CHUNK / k, channels / threads / 2); /* two pieces for each core */
-    job.chunk = rows > FEW && most > CHANNELS ? most / CHANNELS * CHANNELS : CHANNELS;
+    job.chunk = rows > FEW && most > FOUR ? most / FOUR * FOUR : FOUR;
     if (rows * k > SOON)
         GOMP_parallel(round_rows, &job, threads, 0);
     else

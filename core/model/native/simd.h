@@ -6,7 +6,8 @@
  *   inputs   INPUTS neighbouring inputs of one row, rounded to 16 bits
  *   weights  int8 weights of CHANNELS channels for INPUTS inputs, as they lie in a panel
  *   sums     CHANNELS int32 sums of one row; exact, so that all instruction sets give the same integers
- *   ROWS     so many rows fit into the registers, with all of this
+ *   ROWS     so many rows of one panel fit into the registers, with all of this
+ *   SUMS     so many sums do, of few rows and several panels
  */
 #include <stdint.h>
 #include <string.h>
@@ -34,6 +35,10 @@ enum { MOST_STEPS = 127 * 256 + 127 }; /* of a rounded input: what two signed by
 #include "neon.h"
 #else
 #error "the kernels need AVX2 with FMA and F16C, or a 64-bit ARM"
+#endif
+
+#if !defined(SUMS)
+#define SUMS ROWS
 #endif
 
 enum { PIECE = CHANNELS * INPUTS }; /* bytes of `weights` in a panel */

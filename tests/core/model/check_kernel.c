@@ -95,7 +95,7 @@ static void prepare(const Linear *linear, const float *x, double *y) {
 static void check_linear(void) {
     int extreme = between(0, 3) == 0; /* one channel's sums are as large as 32 bits allow */
     int many = between(0, 9) == 0;    /* more channels than one piece of work has, and the last piece shorter */
-    int64_t rows = between(many ? 17 : extreme, many ? 160 : 20), k = 16 * between(1, extreme ? 40 : 12);
+    int64_t rows = between(many ? 17 : extreme, 20), k = 16 * between(1, extreme ? 40 : 12);
     int64_t channels = 16 * between(1, many ? 200 : 6), threads = between(1, 3);
     float steps = between(0, 1) ? between(100, MOST_STEPS) : between(MOST_STEPS, 40000);
     if (extreme)
