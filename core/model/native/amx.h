@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 enum { REQUEST_PERMISSION = 0x1023, TILE_DATA = 18 }; /* of arch_prctl: a process has to ask for its 8 KB of registers */
-enum { SUM_REGISTERS = 4, BYTES = 64 };                        /* registers for sums; of a row of a register */
+enum { SUM_REGISTERS = 4, BYTES = 64 };               /* registers for sums; of a row of a register */
 enum { BLOCK = 8 };
 enum { CHUNK = 1 << 20 }; /* as in tiles.h: all processors with AMX have a second cache of 2 MB */
 

@@ -3,7 +3,8 @@
 
 #define ROWS 12 /* more are not faster */
 #define SUMS 24 /* of 32 registers */
-#if defined(__AMX_INT8__)
+#if defined(__AMX_INT8__) || defined(__AMXINT8__) /* as clang 14 calls it */
+#define AMX
 enum { CHANNELS = 16, INPUTS = 4 }; /* see amx.h */
 #else
 enum { CHANNELS = 16, INPUTS = 2 };

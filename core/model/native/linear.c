@@ -16,7 +16,7 @@
 enum { FOUR = 4 * CHANNELS }; /* panels */
 enum { SOON = 1 << 15 };      /* numbers that one core rounds sooner than two can agree */
 
-#if defined(__AMX_INT8__)
+#if defined(AMX)
 #include "amx.h"
 #else
 #include "tiles.h"

@@ -94,6 +94,15 @@ def test_every_instruction_set_gives_the_same_bits(instructions: InstructionSet,
         assert torch.equal(*[FullAttention(k, v, each)(q) for each in (theirs, ours)]), rows
 
 
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="no other processors have AMX")
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_amx_is_what_each_compiler_makes_of_its_flags(compiler: str) -> None:
+    if not shutil.which(compiler):
+        pytest.skip(f"NOT TESTED: {compiler}, which is not installed")
+    command = [compiler, *AMX.flags, "-E", str(NATIVE / "linear.c")]
+    assert "depth_of" in subprocess.run(command, capture_output=True, text=True, check=True).stdout  # amx.h is in it
+
+
 def test_a_product_stays_within_the_room_it_is_given(
     instructions: InstructionSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
