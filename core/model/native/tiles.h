@@ -33,7 +33,7 @@ static inline __attribute__((always_inline)) void multiply_tile(const int R, con
     const int16_t *x = job->rounded + row / job->block * job->block * k + row % job->block * INPUTS;
     const int pieces = PIECES(P);
     sums s[SUMS];
-    UNROLL(24)
+    UNROLL(16)
     for (int i = 0; i < R * P; i++)
         s[i] = sums_zero();
     for (int64_t i = 0; i < k; i += pieces * INPUTS, ahead.from += ahead.advance) {
